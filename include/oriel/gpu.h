@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The GPU: a virtio-gpu device (virtio 1.3, 5.7), to be used through include/oriel/virtio.h.
+ *
+ * A device needs a loop and a renderer; displays are attached to it as they come. It makes no
+ * threads, blocks on nothing, and never ends the process because of what a guest does.
+ *
+ * Thread: the loop's.
+ */
+#ifndef ORIEL_GPU_H
+#define ORIEL_GPU_H
+
+#include <oriel/display.h>
+#include <oriel/export.h>
+#include <oriel/log.h>
+#include <oriel/loop.h>
+#include <oriel/renderer.h>
+#include <oriel/virtio.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct oriel_gpu;
+
+/** In an option that is a limit: no limit at all. */
+#define ORIEL_LIMIT_OFF UINT64_MAX
+
+/** In an option that is a limit: nothing at all. 0 means the default. */
+#define ORIEL_LIMIT_NONE (UINT64_MAX - 1)
+
+/** How a device is made. Zero in any field but the first means its default. */
+struct oriel_gpu_options {
+	/** sizeof(struct oriel_gpu_options). */
+	size_t size;
+	struct oriel_log_sink log;
+
+	/** Heads (scanouts) of the device, 1 to 16. Default 1. */
+	uint32_t n_heads;
+	/** Pixels of head 0, the one that is enabled at first. Default 1280 x 800. */
+	uint32_t width, height;
+
+	/** Entries of each queue at most: powers of two up to 1024. Default 256 and 16. */
+	uint16_t control_queue_size, cursor_queue_size;
+
+	/** Resources that a guest may have. Default 16,384. */
+	uint64_t max_resources;
+	/** Bytes of host memory for their pixels. Default 1 GiB. */
+	uint64_t max_host_memory;
+	/** Entries of one backing list. Default 262,144: 1 GiB in pages of 4 KiB. */
+	uint64_t max_backing_entries;
+	/** Bytes of host memory for all backing lists. Default 256 MiB. */
+	uint64_t max_backing_memory;
+	/** Pixels of a resource in one direction. Default 16,384. */
+	uint64_t max_dimension;
+};
+
+/**
+ * Create a device.
+ *
+ * Owns: nothing; loop and renderer must outlive the device.
+ *
+ * Returns 0, -EINVAL for options out of range, -ENOMEM, or -errno.
+ */
+ORIEL_API_CHECKED
+int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
+		const struct oriel_gpu_options *options, struct oriel_gpu **ret);
+
+/** The device as transports see it. Valid as long as the device. */
+ORIEL_API
+struct oriel_virtio *oriel_gpu_get_virtio(struct oriel_gpu *gpu);
+
+/** Attach a display, which must not be attached anywhere. It is shown everything at once. */
+ORIEL_API
+void oriel_gpu_attach_display(struct oriel_gpu *gpu, struct oriel_display *display);
+
+/** Detach a display. A no-op if it is not attached. */
+ORIEL_API
+void oriel_gpu_detach_display(struct oriel_gpu *gpu, struct oriel_display *display);
+
+/** What a device has in use. */
+struct oriel_gpu_statistics {
+	/** sizeof(struct oriel_gpu_statistics), set by the caller. */
+	size_t size;
+	uint64_t n_resources, max_resources;
+	uint64_t host_memory, max_host_memory;
+	uint64_t backing_memory, max_backing_memory;
+	uint64_t n_commands, n_errors;
+};
+
+/** Fill statistics, whose size field the caller has set. */
+ORIEL_API
+void oriel_gpu_get_statistics(const struct oriel_gpu *gpu, struct oriel_gpu_statistics *statistics);
+
+/** Destroy a device; its displays are detached. NULL is a no-op. */
+ORIEL_API
+void oriel_gpu_destroy(struct oriel_gpu *gpu);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

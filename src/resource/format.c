@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/* See format.h. */
+#include "resource/format.h"
+
+#include "base/compiler.h"
+
+#define FOURCC(a, b, c, d) \
+	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+
+static const struct oriel_format formats[] = {
+	{ 1, FOURCC('A', 'R', '2', '4'), "B8G8R8A8", 0, 1, 2, 3, true },
+	{ 2, FOURCC('X', 'R', '2', '4'), "B8G8R8X8", 0, 1, 2, 3, false },
+	{ 3, FOURCC('B', 'A', '2', '4'), "A8R8G8B8", 3, 2, 1, 0, true },
+	{ 4, FOURCC('B', 'X', '2', '4'), "X8R8G8B8", 3, 2, 1, 0, false },
+	{ 67, FOURCC('A', 'B', '2', '4'), "R8G8B8A8", 2, 1, 0, 3, true },
+	{ 68, FOURCC('R', 'X', '2', '4'), "X8B8G8R8", 1, 2, 3, 0, false },
+	{ 121, FOURCC('R', 'A', '2', '4'), "A8B8G8R8", 1, 2, 3, 0, true },
+	{ 134, FOURCC('X', 'B', '2', '4'), "R8G8B8X8", 2, 1, 0, 3, false },
+};
+
+const struct oriel_format *oriel_format_get(uint32_t value) {
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(formats); i++) {
+		if (formats[i].value == value) {
+			return &formats[i];
+		}
+	}
+	return NULL;
+}
+
+const struct oriel_format *oriel_format_at(size_t i) {
+	return i < ORIEL_ARRAY_LEN(formats) ? &formats[i] : NULL;
+}
