@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/* See map.h. */
+#include "mem/map.h"
+
+#include "base/arith.h"
+#include "mem/region.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct oriel_mem_map *oriel_mem_map_hold(struct oriel_mem_map *map) {
+	map->n_refs++;
+	return map;
+}
+
+void oriel_mem_map_release(struct oriel_mem_map *map) {
+	if (map == NULL) {
+		return;
+	}
+	assert(map->n_refs > 0);
+	map->n_refs--;
+	if (map->n_refs > 0) {
+		return;
+	}
+	for (size_t i = 0; i < map->n_regions; i++) {
+		oriel_region_release(map->regions[i]);
+	}
+	free(map);
+}
+
+/** The region that has gpa, or NULL. */
+static const struct oriel_region *find_region(const struct oriel_mem_map *map, uint64_t gpa) {
+	size_t low = 0;
+	size_t high = map->n_regions;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct oriel_region *region = map->regions[middle];
+		if (gpa < region->gpa) {
+			high = middle;
+		} else if (gpa - region->gpa >= region->size) {
+			low = middle + 1;
+		} else {
+			return region;
+		}
+	}
+	return NULL;
+}
+
+int oriel_mem_map_resolve(const struct oriel_mem_map *map, uint64_t gpa, uint64_t size,
+		struct oriel_span *spans, size_t max_spans) {
+	size_t n_spans = 0;
+	while (size > 0) {
+		const struct oriel_region *region = find_region(map, gpa);
+		if (region == NULL) {
+			return -EFAULT;
+		}
+		if (n_spans == max_spans) {
+			return -EDQUOT;
+		}
+		uint64_t offset = gpa - region->gpa;
+		uint64_t part = oriel_min_u64(size, region->size - offset);
+		spans[n_spans++] = (struct oriel_span){ .hva = region->hva + offset,
+			.size = (size_t)part };
+		size -= part;
+		// A region never ends beyond 2^64, but may end there: then nothing follows.
+		if (size > 0 && oriel_u64_add(gpa, part, &gpa) < 0) {
+			return -EFAULT;
+		}
+	}
+	return (int)n_spans;
+}
+
+void *oriel_mem_map_get(const struct oriel_mem_map *map, uint64_t gpa, uint64_t size) {
+	const struct oriel_region *region = find_region(map, gpa);
+	if (region == NULL || !oriel_range_fits(gpa - region->gpa, size, region->size)) {
+		return NULL;
+	}
+	return region->hva + (gpa - region->gpa);
+}
+
+int oriel_mem_map_read(const struct oriel_mem_map *map, uint64_t gpa, void *buf, size_t size) {
+	uint8_t *dst = buf;
+	while (size > 0) {
+		const struct oriel_region *region = find_region(map, gpa);
+		if (region == NULL) {
+			return -EFAULT;
+		}
+		size_t part = (size_t)oriel_min_u64(size, region->size - (gpa - region->gpa));
+		memcpy(dst, region->hva + (gpa - region->gpa), part);
+		dst += part;
+		size -= part;
+		if (size > 0 && oriel_u64_add(gpa, part, &gpa) < 0) {
+			return -EFAULT;
+		}
+	}
+	return 0;
+}
+
+int oriel_mem_map_write(const struct oriel_mem_map *map, uint64_t gpa, const void *buf,
+		size_t size) {
+	const uint8_t *src = buf;
+	while (size > 0) {
+		const struct oriel_region *region = find_region(map, gpa);
+		if (region == NULL) {
+			return -EFAULT;
+		}
+		size_t part = (size_t)oriel_min_u64(size, region->size - (gpa - region->gpa));
+		memcpy(region->hva + (gpa - region->gpa), src, part);
+		src += part;
+		size -= part;
+		if (size > 0 && oriel_u64_add(gpa, part, &gpa) < 0) {
+			return -EFAULT;
+		}
+	}
+	return 0;
+}
