@@ -66,6 +66,16 @@ struct oriel_renderer {
 void oriel_renderer_init(struct oriel_renderer *renderer, const struct oriel_renderer_impl *impl);
 
 /**
+ * Whether a 2D transfer can be carried out: for whoever submits it in slices, which must all
+ * succeed or not begin. The stride of the source is that of the resource (virtio-gpu.md, D-5).
+ *
+ * Returns what oriel_renderer_submit() would fail with, or 0.
+ */
+ORIEL_MUST_CHECK
+int oriel_renderer_check_transfer(const struct oriel_resource *res, const struct oriel_rect *rect,
+		uint64_t offset);
+
+/**
  * Submit an operation.
  *
  * Results: 0; -EFAULT if the backing is lost; -EOPNOTSUPP if the resource has no backing; -EINVAL
