@@ -19,10 +19,10 @@
 #include "base/list.h"
 #include "base/rect.h"
 #include "oriel/display.h"
+#include "protocol/virtio_gpu_defs.h"
 #include "resource/resource.h"
 
-#define ORIEL_MAX_SCANOUTS 16u
-#define ORIEL_EDID_MAX_SIZE 1024u
+#define ORIEL_MAX_SCANOUTS VIRTIO_GPU_MAX_SCANOUTS
 
 struct oriel_screen;
 struct oriel_display;
@@ -95,6 +95,9 @@ struct oriel_display_impl {
 	 * display cannot answer. -ENOTCONN: not now (done is then not called).
 	 */
 	int (*query)(struct oriel_display *display, struct oriel_display_query *query);
+
+	/** Required with query. Whether a query made now would be answered: somebody is there. */
+	bool (*can_answer)(struct oriel_display *display);
 
 	/** Optional. Answer all open queries at once, from what is known. */
 	void (*flush_queries)(struct oriel_display *display);

@@ -20,8 +20,8 @@ struct oriel_scanout {
 
 struct oriel_cursor {
 	bool visible;
-	int32_t x, y;          // of the hot spot, in the scanout; may be outside it
-	uint32_t hot_x, hot_y; // 0..63
+	int32_t x, y;          // of the image's top left pixel, in the scanout; may be outside it
+	uint32_t hot_x, hot_y; // of the pixel that points, in the image: 0..63
 	uint8_t *pixels;       // ORIEL_CURSOR_BYTES, B8G8R8A8, premultiplied; NULL: never set
 	uint64_t serial;       // counts images; 0: none yet
 };
@@ -84,6 +84,9 @@ void oriel_screen_clear(struct oriel_screen *screen);
  */
 ORIEL_MUST_CHECK
 int oriel_screen_query(struct oriel_screen *screen, struct oriel_display_query *query);
+
+/** Whether some display would answer a query. */
+bool oriel_screen_can_answer(struct oriel_screen *screen);
 
 /** Have all open queries answered now, from what is known. */
 void oriel_screen_flush_queries(struct oriel_screen *screen);

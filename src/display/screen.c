@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See screen.h.
+ *
+ * Scanouts are few (16 at most), so whatever concerns "every scanout that shows res" walks them
+ * all.
+ */
+#include "display/screen.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void oriel_screen_init(struct oriel_screen *screen, uint32_t n_scanouts) {
+	assert(n_scanouts >= 1 && n_scanouts <= ORIEL_MAX_SCANOUTS);
+	*screen = (struct oriel_screen){ .n_scanouts = n_scanouts };
+	oriel_list_init(&screen->displays);
+}
+
+void oriel_screen_finish(struct oriel_screen *screen) {
+	while (!oriel_list_is_empty(&screen->displays)) {
+		oriel_screen_detach(oriel_container_of(screen->displays.next, struct oriel_display,
+				link));
+	}
+	oriel_screen_clear(screen);
+}
+
+static struct oriel_rect whole_of(const struct oriel_scanout *scanout) {
+	return (struct oriel_rect){ .width = scanout->src.width, .height = scanout->src.height };
+}
+
+void oriel_screen_attach(struct oriel_screen *screen, struct oriel_display *display) {
+	assert(display->screen == NULL);
+	display->screen = screen;
+	oriel_list_append(&screen->displays, &display->link);
+	for (uint32_t i = 0; i < screen->n_scanouts; i++) {
+		const struct oriel_scanout *scanout = &screen->scanouts[i];
+		if (scanout->res != NULL) {
+			struct oriel_rect all = whole_of(scanout);
+			display->impl->handle_scanout(display, i);
+			display->impl->present(display, i, &all);
+		}
+		if (screen->cursors[i].serial != 0) {
+			display->impl->handle_cursor(display, i);
+		}
+	}
+}
+
+void oriel_screen_detach(struct oriel_display *display) {
+	oriel_list_remove(&display->link);
+	display->screen = NULL;
+}
+
+enum news { NEWS_SCANOUT, NEWS_CURSOR, NEWS_CURSOR_POSITION };
+
+static void tell_all(struct oriel_screen *screen, uint32_t scanout_id, enum news news) {
+	oriel_list_for_each(link, following, &screen->displays) {
+		struct oriel_display *display =
+				oriel_container_of(link, struct oriel_display, link);
+		switch (news) {
+		case NEWS_SCANOUT:
+			display->impl->handle_scanout(display, scanout_id);
+			break;
+		case NEWS_CURSOR:
+			display->impl->handle_cursor(display, scanout_id);
+			break;
+		case NEWS_CURSOR_POSITION:
+			display->impl->move_cursor(display, scanout_id);
+			break;
+		}
+	}
+}
+
+void oriel_screen_set_scanout(struct oriel_screen *screen, uint32_t scanout_id,
+		struct oriel_resource *res, const struct oriel_rect *src) {
+	assert(scanout_id < screen->n_scanouts);
+	struct oriel_scanout *scanout = &screen->scanouts[scanout_id];
+	struct oriel_rect rect = res != NULL ? *src : (struct oriel_rect){ 0 };
+	if (scanout->res == res && oriel_rect_equals(&scanout->src, &rect)) {
+		return;
+	}
+	struct oriel_resource *old = scanout->res;
+	scanout->res = res != NULL ? oriel_resource_hold(res) : NULL; // may be the same one
+	scanout->src = rect;
+	tell_all(screen, scanout_id, NEWS_SCANOUT);
+	oriel_resource_release(old);
+}
+
+static void present(struct oriel_screen *screen, uint32_t scanout_id,
+		const struct oriel_rect *damage) {
+	oriel_list_for_each(link, following, &screen->displays) {
+		struct oriel_display *display =
+				oriel_container_of(link, struct oriel_display, link);
+		display->impl->present(display, scanout_id, damage);
+	}
+}
+
+void oriel_screen_flush(struct oriel_screen *screen, struct oriel_resource *res,
+		const struct oriel_rect *rect) {
+	for (uint32_t i = 0; i < screen->n_scanouts; i++) {
+		const struct oriel_scanout *scanout = &screen->scanouts[i];
+		if (scanout->res != res) {
+			continue;
+		}
+		struct oriel_rect damage = oriel_rect_intersect(rect, &scanout->src);
+		if (!oriel_rect_is_empty(&damage)) {
+			damage.x -= scanout->src.x;
+			damage.y -= scanout->src.y;
+			present(screen, i, &damage);
+		}
+	}
+}
+
+void oriel_screen_remove_resource(struct oriel_screen *screen, struct oriel_resource *res) {
+	for (uint32_t i = 0; i < screen->n_scanouts; i++) {
+		if (screen->scanouts[i].res == res) {
+			oriel_screen_set_scanout(screen, i, NULL, NULL);
+		}
+	}
+	oriel_list_for_each(link, following, &screen->displays) {
+		struct oriel_display *display =
+				oriel_container_of(link, struct oriel_display, link);
+		if (display->impl->handle_resource_drop != NULL) {
+			display->impl->handle_resource_drop(display, res);
+		}
+	}
+}
+
+int oriel_screen_set_cursor(struct oriel_screen *screen, uint32_t scanout_id, const uint8_t *pixels,
+		uint32_t hot_x, uint32_t hot_y, int32_t x, int32_t y) {
+	assert(scanout_id < screen->n_scanouts);
+	struct oriel_cursor *cursor = &screen->cursors[scanout_id];
+	if (cursor->pixels == NULL) {
+		cursor->pixels = calloc(1, ORIEL_CURSOR_BYTES);
+		if (cursor->pixels == NULL) {
+			return -ENOMEM;
+		}
+	}
+	memcpy(cursor->pixels, pixels, ORIEL_CURSOR_BYTES);
+	cursor->serial++;
+	cursor->visible = true;
+	cursor->hot_x = oriel_min_u32(hot_x, ORIEL_CURSOR_SIDE - 1);
+	cursor->hot_y = oriel_min_u32(hot_y, ORIEL_CURSOR_SIDE - 1);
+	cursor->x = x;
+	cursor->y = y;
+	tell_all(screen, scanout_id, NEWS_CURSOR);
+	return 0;
+}
+
+void oriel_screen_hide_cursor(struct oriel_screen *screen, uint32_t scanout_id, int32_t x,
+		int32_t y) {
+	assert(scanout_id < screen->n_scanouts);
+	struct oriel_cursor *cursor = &screen->cursors[scanout_id];
+	cursor->visible = false;
+	cursor->x = x;
+	cursor->y = y;
+	tell_all(screen, scanout_id, NEWS_CURSOR);
+}
+
+void oriel_screen_move_cursor(struct oriel_screen *screen, uint32_t scanout_id, int32_t x,
+		int32_t y) {
+	assert(scanout_id < screen->n_scanouts);
+	struct oriel_cursor *cursor = &screen->cursors[scanout_id];
+	cursor->x = x;
+	cursor->y = y;
+	tell_all(screen, scanout_id, NEWS_CURSOR_POSITION);
+}
+
+void oriel_screen_clear(struct oriel_screen *screen) {
+	for (uint32_t i = 0; i < screen->n_scanouts; i++) {
+		oriel_screen_set_scanout(screen, i, NULL, NULL);
+		struct oriel_cursor *cursor = &screen->cursors[i];
+		bool was_visible = cursor->visible;
+		free(cursor->pixels);
+		*cursor = (struct oriel_cursor){ 0 };
+		if (was_visible) {
+			tell_all(screen, i, NEWS_CURSOR);
+		}
+	}
+}
+
+int oriel_screen_query(struct oriel_screen *screen, struct oriel_display_query *query) {
+	oriel_list_for_each(link, following, &screen->displays) {
+		struct oriel_display *display =
+				oriel_container_of(link, struct oriel_display, link);
+		if (display->impl->query != NULL && display->impl->query(display, query) == 0) {
+			return 0;
+		}
+	}
+	return -ENOTCONN;
+}
+
+bool oriel_screen_can_answer(struct oriel_screen *screen) {
+	oriel_list_for_each(link, following, &screen->displays) {
+		struct oriel_display *display =
+				oriel_container_of(link, struct oriel_display, link);
+		if (display->impl->query != NULL && display->impl->can_answer(display)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void oriel_screen_flush_queries(struct oriel_screen *screen) {
+	oriel_list_for_each(link, following, &screen->displays) {
+		struct oriel_display *display =
+				oriel_container_of(link, struct oriel_display, link);
+		if (display->impl->flush_queries != NULL) {
+			display->impl->flush_queries(display);
+		}
+	}
+}
+
+void oriel_screen_drop_queries(struct oriel_screen *screen) {
+	oriel_list_for_each(link, following, &screen->displays) {
+		struct oriel_display *display =
+				oriel_container_of(link, struct oriel_display, link);
+		if (display->impl->drop_queries != NULL) {
+			display->impl->drop_queries(display);
+		}
+	}
+}
