@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The split ring (virtio 1.3, 2.7).
+ *
+ * Memory order, each with its partner in the driver:
+ *   avail.idx is read with acquire: the driver wrote the ring entry and the descriptors before it.
+ *   used.idx is written with release: the driver that sees it sees the used elements and buffers.
+ *   Between writing used.idx and reading used_event (or the flags), and between writing avail_event
+ *   (or the flags) and reading avail.idx again, stands a full barrier; the driver has its own
+ * between the same two accesses the other way round, so at least one side sees the other's.
+ *
+ * All fields are 16 or 32 bits, naturally aligned, and little-endian like the hosts we run on.
+ */
+#include "virtq/layout.h"
+
+#include "base/compiler.h"
+
+#include <errno.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "rings are accessed in place: a big-endian host needs swaps here"
+#endif
+
+#define FLAGS_OFFSET 0u
+#define IDX_OFFSET 2u
+#define RING_OFFSET 4u
+#define USED_ELEM_SIZE 8u
+
+#define AVAIL_F_NO_INTERRUPT 1u
+#define USED_F_NO_NOTIFY 1u
+
+static uint16_t load_u16(const uint8_t *at) {
+	return __atomic_load_n((const uint16_t *)(const void *)at, __ATOMIC_RELAXED);
+}
+
+static uint16_t load_u16_acquire(const uint8_t *at) {
+	return __atomic_load_n((const uint16_t *)(const void *)at, __ATOMIC_ACQUIRE);
+}
+
+static void store_u16(uint8_t *at, uint16_t v) {
+	__atomic_store_n((uint16_t *)(void *)at, v, __ATOMIC_RELAXED);
+}
+
+static void store_u16_release(uint8_t *at, uint16_t v) {
+	__atomic_store_n((uint16_t *)(void *)at, v, __ATOMIC_RELEASE);
+}
+
+static void store_u32(uint8_t *at, uint32_t v) {
+	__atomic_store_n((uint32_t *)(void *)at, v, __ATOMIC_RELAXED);
+}
+
+static size_t mask(const struct oriel_virtq *vq, uint16_t i) {
+	return i & (vq->config.size - 1u);
+}
+
+static int split_map_ring(struct oriel_virtq *vq) {
+	const struct oriel_virtq_config *config = &vq->config;
+	const uint64_t size = config->size;
+	struct virtq_split *split = &vq->split;
+	split->desc = oriel_mem_map_get(vq->map, config->desc_gpa, VIRTQ_DESC_SIZE * size);
+	split->avail = oriel_mem_map_get(vq->map, config->driver_gpa, 6 + 2 * size);
+	split->used = oriel_mem_map_get(vq->map, config->device_gpa, 6 + USED_ELEM_SIZE * size);
+	bool there = split->desc != NULL && split->avail != NULL && split->used != NULL;
+	// A region may begin anywhere in its file; atomic accesses need alignment here too.
+	bool aligned = ((uintptr_t)split->avail & 1) == 0 && ((uintptr_t)split->used & 3) == 0;
+	return there && aligned ? 0 : -EFAULT;
+}
+
+static void split_begin(struct oriel_virtq *vq, uint32_t base) {
+	struct virtq_split *split = &vq->split;
+	split->next_avail = (uint16_t)base;
+	split->seen_avail = split->next_avail;
+	// The used index is in the ring alone. One that cannot be is not believed.
+	uint16_t used = load_u16(split->used + IDX_OFFSET);
+	bool plausible = (uint16_t)(split->next_avail - used) <= vq->config.size;
+	split->next_used = plausible ? used : split->next_avail;
+	split->published = split->next_used;
+}
+
+static uint32_t split_get_base(const struct oriel_virtq *vq) {
+	return vq->split.next_avail;
+}
+
+static uint32_t split_count_available(const struct oriel_virtq *vq) {
+	uint16_t n = (uint16_t)(load_u16_acquire(vq->split.avail + IDX_OFFSET) -
+				vq->split.next_avail);
+	return n <= vq->config.size ? n : 0;
+}
+
+/** Whether a chain is there; looks at the guest's index only when the last look is used up. */
+static int check_available(struct oriel_virtq *vq) {
+	struct virtq_split *split = &vq->split;
+	if (split->seen_avail == split->next_avail) {
+		split->seen_avail = load_u16_acquire(split->avail + IDX_OFFSET);
+	}
+	uint16_t n = (uint16_t)(split->seen_avail - split->next_avail);
+	if (n > vq->config.size) {
+		return virtq_break(vq, "the available index jumped by more than the ring's size");
+	}
+	return n > 0 ? 0 : -EAGAIN;
+}
+
+static int split_pop(struct oriel_virtq *vq, struct oriel_chain *ret) {
+	struct virtq_split *split = &vq->split;
+	int err = check_available(vq);
+	if (err < 0) {
+		return err;
+	}
+	uint16_t head = load_u16(split->avail + RING_OFFSET + 2 * mask(vq, split->next_avail));
+	if (head >= vq->config.size) {
+		return virtq_break(vq, "a head outside the descriptor table");
+	}
+	uint64_t bit = 1ull << (head % 64);
+	if ((vq->in_flight[head / 64] & bit) != 0) {
+		return virtq_break(vq, "a head that is still in flight");
+	}
+	struct oriel_chain chain = { .id = head, .n_slots = 1 };
+	err = virtq_walk(vq, split->desc, vq->config.size, head, &chain);
+	if (err < 0) {
+		return err;
+	}
+	vq->in_flight[head / 64] |= bit;
+	vq->n_in_flight++;
+	split->next_avail++;
+	*ret = chain;
+	return 0;
+}
+
+static void split_push(struct oriel_virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written) {
+	(void)n_slots;
+	struct virtq_split *split = &vq->split;
+	uint8_t *element = split->used + RING_OFFSET + USED_ELEM_SIZE * mask(vq, split->next_used);
+	store_u32(element, id);
+	store_u32(element + 4, written);
+	split->next_used++;
+	vq->in_flight[id / 64] &= ~(1ull << (id % 64));
+	vq->n_in_flight--;
+}
+
+static bool split_publish(struct oriel_virtq *vq) {
+	struct virtq_split *split = &vq->split;
+	const uint16_t old = split->published;
+	const uint16_t new = split->next_used;
+	if (old == new) {
+		return false;
+	}
+	store_u16_release(split->used + IDX_OFFSET, new);
+	split->published = new;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!vq->config.event_idx) {
+		return (load_u16(split->avail + FLAGS_OFFSET) & AVAIL_F_NO_INTERRUPT) == 0;
+	}
+	uint16_t event = load_u16(split->avail + RING_OFFSET + 2u * vq->config.size);
+	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
+}
+
+static bool split_enable_kicks(struct oriel_virtq *vq) {
+	struct virtq_split *split = &vq->split;
+	if (vq->config.event_idx) {
+		store_u16(split->used + RING_OFFSET + USED_ELEM_SIZE * vq->config.size,
+				split->next_avail);
+	} else {
+		store_u16(split->used + FLAGS_OFFSET, 0);
+	}
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return load_u16_acquire(split->avail + IDX_OFFSET) != split->next_avail;
+}
+
+static void split_disable_kicks(struct oriel_virtq *vq) {
+	// With event_idx the event stays where it is: behind us, so no kick comes.
+	if (!vq->config.event_idx) {
+		store_u16(vq->split.used + FLAGS_OFFSET, USED_F_NO_NOTIFY);
+	}
+}
+
+const struct virtq_layout virtq_split_layout = {
+	.map_ring = split_map_ring,
+	.begin = split_begin,
+	.get_base = split_get_base,
+	.pop = split_pop,
+	.count_available = split_count_available,
+	.push = split_push,
+	.publish = split_publish,
+	.enable_kicks = split_enable_kicks,
+	.disable_kicks = split_disable_kicks,
+};
