@@ -107,6 +107,7 @@ static void test_edid_size_is_bounded(void **state) {
 	back[0] = 0x5a;
 	r = oriel_reader_of(body, ORIEL_RESP_EDID_SIZE);
 	assert_int_equal(oriel_decode_resp_edid(&r, back, &size), -EBADMSG);
+	assert_true(r.failed);
 	assert_int_equal(size, 1024);
 	assert_int_equal(back[0], 0x5a);
 }
