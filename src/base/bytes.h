@@ -72,7 +72,7 @@ static inline uint8_t oriel_read_u8(struct oriel_reader *r) {
 
 static inline uint16_t oriel_read_u16(struct oriel_reader *r) {
 	const uint8_t *b = oriel_reader_get(r, 2);
-	return b != NULL ? (uint16_t)(b[0] | b[1] << 8) : 0;
+	return b != NULL ? (uint16_t)((uint32_t)b[0] | (uint32_t)b[1] << 8) : 0;
 }
 
 static inline uint32_t oriel_read_u32(struct oriel_reader *r) {
