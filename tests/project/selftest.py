@@ -11,6 +11,7 @@ import sys
 import tempfile
 import unittest
 
+import descriptor
 import headers
 import layers
 import needed
@@ -155,6 +156,20 @@ class Sources(Tree):
         self.assertEqual(len(self.judge("a.c", SPDX + f"// {word}(#1): x\n" * 21)), 1)
         self.assertEqual(self.judge("a.c", SPDX), [])
         self.assertEqual(len(self.judge("include/a.h", SPDX + f"// {word}(#1): x\n")), 1)
+
+
+class Descriptor(Tree):
+    def judge(self, text, name="50-x.json"):
+        return descriptor.check(self.write(name, text))[0]
+
+    def test_descriptor(self):
+        right = '{"description": "d", "type": "gpu", "binary": "/usr/bin/oriel-gpu"}'
+        self.assertEqual(self.judge(right), [])
+        self.assertEqual(len(self.judge(right, "x.json")), 1)
+        for old, new in [('"/usr', '"usr'), ("/usr/bin/", "/usr/../bin/"), ('-gpu"', '"'),
+                         ("gpu", "net"), ('"d"', "1"), ("}", ""), ('"type"', '"kind"')]:
+            with self.subTest(new=new):
+                self.assertNotEqual(self.judge(right.replace(old, new, 1)), [])
 
 
 if __name__ == "__main__":
