@@ -15,6 +15,7 @@ import descriptor
 import headers
 import layers
 import needed
+import options
 import sources
 import symbols
 
@@ -170,6 +171,19 @@ class Descriptor(Tree):
                          ("gpu", "net"), ('"d"', "1"), ("}", ""), ('"type"', '"kind"')]:
             with self.subTest(new=new):
                 self.assertNotEqual(self.judge(right.replace(old, new, 1)), [])
+
+
+class Options(Tree):
+    def test_help_and_page(self):
+        program = self.write("p", "#!/bin/sh\nif [ \"$1\" = --help ]; then\n"
+                             "  echo '  -a, --all   like --other'; exit 0\nfi\n"
+                             "if [ \"$1\" = --old ]; then echo 'not any more'; exit 2; fi\n"
+                             "echo no such option; exit 2\n")
+        pathlib.Path(program).chmod(0o755)
+        for page, n in [("*-a*, *--all*\n\tAs --more.\n*--old*\n", 0), ("*--old*\n", 1),
+                        ("*--all*\n*--new*\n", 1)]:
+            with self.subTest(page=page):
+                self.assertEqual(len(options.check(program, self.write("p.scd", page))[0]), n)
 
 
 if __name__ == "__main__":
