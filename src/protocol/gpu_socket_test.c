@@ -30,10 +30,12 @@ static uint8_t cursor_pixels[ORIEL_GPU_MESSAGE_CURSOR_BYTES];
 static uint8_t edid_bytes[256];
 
 static const struct oriel_gpu_message_cursor cursor = { .scanout_id = 3, .x = -2, .y = 0x104 };
-static const struct oriel_gpu_message_cursor_image image = { .at = cursor,
+static const struct oriel_gpu_message_cursor_image image = {
+	.at = { .scanout_id = 3, .x = -2, .y = 0x104 },
 	.hot_x = 5,
 	.hot_y = 6,
-	.pixels = cursor_pixels };
+	.pixels = cursor_pixels
+};
 static const struct oriel_gpu_message_scanout scanout = { 1, 0x780, 0x438 };
 static const struct oriel_rect rect = { 7, 8, 2, 1 };
 static const uint8_t update_pixels[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
