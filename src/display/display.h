@@ -91,6 +91,12 @@ struct oriel_display_impl {
 	void (*handle_resource_drop)(struct oriel_display *display, struct oriel_resource *res);
 
 	/**
+	 * Optional. The display was detached: its screen is NULL already, all that it showed is
+	 * over, and the resources may go without another word. NULL: do not care.
+	 */
+	void (*handle_detach)(struct oriel_display *display);
+
+	/**
 	 * Optional. Answer query, now or later, within the display's own deadline. NULL: this
 	 * display cannot answer. -ENOTCONN: not now (done is then not called).
 	 */

@@ -48,8 +48,14 @@ void oriel_screen_attach(struct oriel_screen *screen, struct oriel_display *disp
 }
 
 void oriel_screen_detach(struct oriel_display *display) {
+	if (display->screen == NULL) {
+		return;
+	}
 	oriel_list_remove(&display->link);
 	display->screen = NULL;
+	if (display->impl->handle_detach != NULL) {
+		display->impl->handle_detach(display);
+	}
 }
 
 enum news { NEWS_SCANOUT, NEWS_CURSOR, NEWS_CURSOR_POSITION };

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+/* See share.h: the display, its clients as a whole, and the public interface. */
+#include "display/share/share.h"
+
+#include "base/fd.h"
+#include "oriel/display.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+static struct oriel_share *share_of(struct oriel_display *display) {
+	return oriel_container_of(display, struct oriel_share, base);
+}
+
+void oriel_share_update_soon(struct oriel_share *share) {
+	oriel_source_set_pending(share->update);
+}
+
+static void run_update(void *user) {
+	struct oriel_share *share = user;
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		if (share->clients[i] != NULL) {
+			oriel_share_client_run(share->clients[i]);
+		}
+	}
+}
+
+void oriel_share_arm_hello_timer(struct oriel_share *share) {
+	uint64_t earliest_ns = 0;
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		const struct oriel_share_client *client = share->clients[i];
+		if (client != NULL && !client->welcomed &&
+				(earliest_ns == 0 || client->hello_deadline_ns < earliest_ns)) {
+			earliest_ns = client->hello_deadline_ns;
+		}
+	}
+	oriel_source_set_deadline(share->hello_timer, earliest_ns);
+}
+
+static void run_hello_timer(void *user) {
+	struct oriel_share *share = user;
+	uint64_t now_ns = oriel_now_ns();
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		struct oriel_share_client *client = share->clients[i];
+		if (client != NULL && !client->welcomed && client->hello_deadline_ns <= now_ns) {
+			oriel_share_client_refuse(client, ORIEL_SHARE_CODE_TIMEOUT,
+					"no HELLO in time");
+		}
+	}
+	oriel_share_arm_hello_timer(share);
+}
+
+/** A scanout shows something else now, or nothing: what was damaged before does not matter. */
+static void set_shown(struct oriel_share *share, uint32_t scanout_id, struct oriel_resource *res,
+		const struct oriel_rect *src) {
+	struct oriel_share_scanout *scanout = &share->scanouts[scanout_id];
+	scanout->res = res;
+	scanout->src = *src;
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		if (share->clients[i] != NULL) {
+			share->clients[i]->scanouts[scanout_id].damage = (struct oriel_rect){
+				.width = src->width,
+				.height = src->height,
+			};
+		}
+	}
+}
+
+static void handle_scanout(struct oriel_display *display, uint32_t scanout_id) {
+	struct oriel_share *share = share_of(display);
+	const struct oriel_scanout *scanout = &display->screen->scanouts[scanout_id];
+	if (scanout->res == NULL) {
+		static const struct oriel_rect empty;
+		set_shown(share, scanout_id, NULL, &empty);
+		oriel_share_update_soon(share);
+	}
+}
+
+static void present(struct oriel_display *display, uint32_t scanout_id,
+		const struct oriel_rect *damage) {
+	struct oriel_share *share = share_of(display);
+	const struct oriel_scanout *now = &display->screen->scanouts[scanout_id];
+	struct oriel_share_scanout *scanout = &share->scanouts[scanout_id];
+	int err = oriel_resource_share(now->res); // the device has done it, as a rule
+	if (err < 0) {
+		oriel_log_guest(&share->log, "scanout %u: not shown to clients: %s", scanout_id,
+				strerror(-err));
+		return;
+	}
+	scanout->sequence++;
+	if (scanout->res != now->res || !oriel_rect_equals(&scanout->src, &now->src)) {
+		set_shown(share, scanout_id, now->res, &now->src);
+	} else {
+		for (uint32_t i = 0; i < share->max_clients; i++) {
+			if (share->clients[i] != NULL) {
+				struct oriel_rect *all =
+						&share->clients[i]->scanouts[scanout_id].damage;
+				*all = oriel_rect_unite(all, damage);
+			}
+		}
+	}
+	oriel_share_update_soon(share);
+}
+
+static void mark_cursor(struct oriel_share *share, uint32_t scanout_id) {
+	share->scanouts[scanout_id].has_cursor = true;
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		if (share->clients[i] != NULL) {
+			share->clients[i]->scanouts[scanout_id].cursor_changed = true;
+		}
+	}
+	oriel_share_update_soon(share);
+}
+
+static void handle_cursor(struct oriel_display *display, uint32_t scanout_id) {
+	struct oriel_share *share = share_of(display);
+	// A cursor that is shown comes with an image, which may be new.
+	if (display->screen->cursors[scanout_id].visible) {
+		share->scanouts[scanout_id].image_serial = ++share->last_image_serial;
+	}
+	mark_cursor(share, scanout_id);
+}
+
+static void move_cursor(struct oriel_display *display, uint32_t scanout_id) {
+	mark_cursor(share_of(display), scanout_id);
+}
+
+/** Let the clients that hold too much go, until the rest fits. */
+static void enforce_budget(struct oriel_share *share) {
+	uint64_t bit = 0;
+	while (oriel_share_buffers_charge_orphans(&share->buffers, &bit) < 0) {
+		uint32_t i = (uint32_t)__builtin_ctzll(bit);
+		assert(share->clients[i] != NULL);
+		oriel_share_client_refuse(share->clients[i], ORIEL_SHARE_CODE_OVER_BUDGET,
+				"it did not release what is gone, and holds too much");
+	}
+}
+
+static void handle_resource_drop(struct oriel_display *display, struct oriel_resource *res) {
+	struct oriel_share *share = share_of(display);
+	for (uint32_t i = 0; i < display->screen->n_scanouts; i++) {
+		// A scanout that shows it has been turned off; but another resource may have been
+		// set and not been flushed yet. Then that is the one to show.
+		if (share->scanouts[i].res == res) {
+			const struct oriel_scanout *now = &display->screen->scanouts[i];
+			int err = now->res != NULL ? oriel_resource_share(now->res) : 0;
+			static const struct oriel_rect empty;
+			set_shown(share, i, err < 0 ? NULL : now->res,
+					err < 0 ? &empty : &now->src);
+			oriel_share_update_soon(share);
+		}
+	}
+	struct oriel_share_buffer *buffer = oriel_share_buffers_find(&share->buffers, res);
+	if (buffer != NULL) {
+		oriel_share_buffers_orphan(&share->buffers, buffer);
+		enforce_budget(share);
+		oriel_share_update_soon(share);
+	}
+}
+
+static void handle_detach(struct oriel_display *display) {
+	struct oriel_share *share = share_of(display);
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		static const struct oriel_rect empty;
+		set_shown(share, i, NULL, &empty);
+		if (share->scanouts[i].has_cursor) {
+			mark_cursor(share, i);
+		}
+	}
+	oriel_list_for_each(link, following, &share->buffers.all) {
+		struct oriel_share_buffer *buffer =
+				oriel_container_of(link, struct oriel_share_buffer, link);
+		if (buffer->res != NULL) {
+			oriel_share_buffers_orphan(&share->buffers, buffer);
+		}
+	}
+	enforce_budget(share);
+	oriel_share_update_soon(share);
+}
+
+static const struct oriel_display_impl share_impl = {
+	.name = "share",
+	.handle_scanout = handle_scanout,
+	.present = present,
+	.handle_cursor = handle_cursor,
+	.move_cursor = move_cursor,
+	.handle_resource_drop = handle_resource_drop,
+	.handle_detach = handle_detach,
+};
+
+int oriel_share_create(struct oriel_loop *loop, const struct oriel_share_options *options,
+		struct oriel_share **ret) {
+	if (options == NULL || options->size != sizeof(*options) ||
+			options->max_clients > ORIEL_SHARE_MAX_CLIENTS) {
+		return -EINVAL;
+	}
+	struct oriel_share *share = calloc(1, sizeof(*share));
+	if (share == NULL) {
+		return -ENOMEM;
+	}
+	oriel_display_init(&share->base, &share_impl);
+	share->loop = loop;
+	oriel_log_init(&share->log, &options->log);
+	share->max_clients = options->max_clients != 0 ? options->max_clients
+						       : ORIEL_SHARE_DEFAULT_CLIENTS;
+	oriel_share_buffers_init(&share->buffers, options->max_client_bytes != 0
+								  ? options->max_client_bytes
+								  : ORIEL_SHARE_DEFAULT_HELD_BYTES);
+	int err = oriel_loop_add_deferred(loop, run_update, share, &share->update);
+	if (err == 0) {
+		err = oriel_loop_add_timer(loop, run_hello_timer, share, &share->hello_timer);
+	}
+	if (err < 0) {
+		oriel_share_destroy(share);
+		return err;
+	}
+	*ret = share;
+	return 0;
+}
+
+struct oriel_display *oriel_share_get_display(struct oriel_share *share) {
+	return &share->base;
+}
+
+/** Tell one client too many, on a fresh socket that takes it, and close. */
+static void turn_away_take(struct oriel_share *share, int fd) {
+	uint8_t bytes[ORIEL_SHARE_ANSWER_ROOM];
+	static const char text[] = "too many clients";
+	struct oriel_share_error error = { 0, ORIEL_SHARE_CODE_TOO_MANY_CLIENTS, text,
+		sizeof(text) - 1 };
+	struct oriel_fd_output out;
+	oriel_fd_output_init(&out, bytes, sizeof(bytes));
+	struct oriel_writer w = oriel_fd_output_begin(&out);
+	oriel_share_encode_error(&w, &error);
+	oriel_fd_output_end_take(&out, &w, -1);
+	int err = oriel_fd_output_send(&out, fd);
+	(void)err; // it goes either way
+	oriel_fd_close(&fd);
+	oriel_log_guest(&share->log, "display: turned a client away: there are %u already",
+			share->max_clients);
+}
+
+int oriel_share_add_client_take(struct oriel_share *share, int fd) {
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		if (share->clients[i] == NULL) {
+			return oriel_share_client_create_take(share, i, fd);
+		}
+	}
+	turn_away_take(share, fd);
+	return -EDQUOT;
+}
+
+uint32_t oriel_share_count_clients(const struct oriel_share *share) {
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		n += share->clients[i] != NULL ? 1 : 0;
+	}
+	return n;
+}
+
+void oriel_share_destroy(struct oriel_share *share) {
+	if (share == NULL) {
+		return;
+	}
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		oriel_share_client_destroy(share->clients[i]);
+	}
+	oriel_screen_detach(&share->base);
+	oriel_share_buffers_finish(&share->buffers);
+	oriel_source_remove(share->update);
+	oriel_source_remove(share->hello_timer);
+	free(share);
+}
