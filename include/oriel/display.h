@@ -47,16 +47,20 @@ ORIEL_API
 struct oriel_display *oriel_gpu_socket_get_display(struct oriel_gpu_socket *gpu_socket);
 
 /**
- * Go over to another connection to the VMM: everything is negotiated and sent anew. -1: to none.
+ * Go over to another connection to the VMM: everything is negotiated and sent anew. -1: to none,
+ * for good: what the VMM answered is forgotten.
+ *
+ * When the VMM closes its end, which it does at each stop, the display keeps everything for the
+ * next connection.
  *
  * Owns: fd is taken, also on failure.
  *
- * Returns 0, -ENOMEM, or -errno from making it non-blocking.
+ * Returns 0, -ENOMEM, or -errno from making it non-blocking; then there is no connection.
  */
 ORIEL_API_CHECKED
 int oriel_gpu_socket_connect_take(struct oriel_gpu_socket *gpu_socket, int fd);
 
-/** Detach and destroy. NULL is a no-op. */
+/** Answer what is open, detach and destroy. NULL is a no-op. */
 ORIEL_API
 void oriel_gpu_socket_destroy(struct oriel_gpu_socket *gpu_socket);
 

@@ -62,7 +62,10 @@ struct oriel_display_query {
 	enum oriel_display_query_type type;
 	uint32_t scanout_id; // for EDID
 	oriel_display_query_fn done;
-	struct oriel_link link; // for the display's own list of open queries
+
+	// The display's own, while the query is open.
+	struct oriel_link link;
+	uint64_t deadline_ns;
 };
 
 /** Functions that a display implements. All are called on the device thread. */

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See sender.h.
+ *
+ * Each scanout has two rectangles: `frame`, what is left of the frame that goes out now, from the
+ * top down, and `damage`, what was presented meanwhile. Were they one, then a guest that keeps
+ * drawing at the top would keep the bottom from ever going out. Damage inside of what is left of
+ * the frame needs no place: those pixels are read later anyhow.
+ */
+#include "display/gpu_socket/sender.h"
+
+#include "display/gpu_socket/pixels.h"
+#include "protocol/gpu_socket.h"
+
+#include <assert.h>
+
+/** Pixels that may be sent in vain to save one message: copying them takes about as long. */
+#define MERGE_SLACK_PX 4096u
+
+static_assert(ORIEL_GPU_SOCKET_MAX_SIDE * ORIEL_BYTES_PER_PIXEL <= ORIEL_GPU_SOCKET_BAND_BYTES,
+		"a band has room for one row at least");
+static_assert(ORIEL_CURSOR_BYTES == ORIEL_GPU_MESSAGE_CURSOR_BYTES, "cursors go as they are");
+
+void oriel_gpu_socket_sender_init(struct oriel_gpu_socket_sender *sender) {
+	*sender = (struct oriel_gpu_socket_sender){ 0 };
+}
+
+/** The picture that a scanout shows, as far as it is sent; empty: off. */
+static struct oriel_rect picture_of(const struct oriel_screen *screen, uint32_t i) {
+	struct oriel_rect picture = { 0 };
+	if (screen == NULL || i >= screen->n_scanouts || screen->scanouts[i].res == NULL) {
+		return picture;
+	}
+	const struct oriel_rect *src = &screen->scanouts[i].src;
+	picture.width = oriel_min_u32(src->width, ORIEL_GPU_SOCKET_MAX_SIDE);
+	uint32_t max_height = ORIEL_GPU_SOCKET_MAX_PICTURE_BYTES /
+			      (picture.width * ORIEL_BYTES_PER_PIXEL);
+	max_height = oriel_min_u32(max_height, ORIEL_GPU_SOCKET_MAX_SIDE);
+	picture.height = oriel_min_u32(src->height, max_height);
+	return picture;
+}
+
+void oriel_gpu_socket_sender_handle_connection(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		struct oriel_gpu_socket_scanout *scanout = &sender->scanouts[i];
+		scanout->width = 0;
+		scanout->height = 0;
+		scanout->frame = (struct oriel_rect){ 0 };
+		scanout->damage = picture_of(screen, i);
+		scanout->cursor_changed = true;
+	}
+	sender->n_cursors = 0;
+}
+
+void oriel_gpu_socket_sender_handle_scanout(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, uint32_t scanout_id) {
+	struct oriel_gpu_socket_scanout *scanout = &sender->scanouts[scanout_id];
+	// All of the new picture, when it is presented: the guest says what changed in the
+	// resource, not how that differs from what was shown before.
+	scanout->frame = (struct oriel_rect){ 0 };
+	scanout->damage = picture_of(screen, scanout_id);
+	scanout->waits = !oriel_rect_is_empty(&scanout->damage);
+}
+
+static bool contains(const struct oriel_rect *outer, const struct oriel_rect *inner) {
+	struct oriel_rect both = oriel_rect_intersect(outer, inner);
+	return oriel_rect_equals(&both, inner);
+}
+
+void oriel_gpu_socket_sender_present(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, uint32_t scanout_id,
+		const struct oriel_rect *damage) {
+	struct oriel_gpu_socket_scanout *scanout = &sender->scanouts[scanout_id];
+	scanout->waits = false;
+	struct oriel_rect picture = picture_of(screen, scanout_id);
+	struct oriel_rect visible = oriel_rect_intersect(damage, &picture);
+	if (!contains(&scanout->frame, &visible)) {
+		scanout->damage = oriel_rect_unite(&scanout->damage, &visible);
+	}
+}
+
+static uint64_t area(const struct oriel_rect *rect) {
+	return (uint64_t)rect->width * rect->height;
+}
+
+bool oriel_gpu_socket_sender_is_wasteful(const struct oriel_gpu_socket_sender *sender,
+		uint32_t scanout_id, const struct oriel_rect *damage) {
+	const struct oriel_gpu_socket_scanout *scanout = &sender->scanouts[scanout_id];
+	if (contains(&scanout->frame, damage)) {
+		return false;
+	}
+	struct oriel_rect both = oriel_rect_unite(&scanout->damage, damage);
+	return area(&both) > area(&scanout->damage) + area(damage) + MERGE_SLACK_PX;
+}
+
+void oriel_gpu_socket_sender_handle_cursor(struct oriel_gpu_socket_sender *sender,
+		uint32_t scanout_id) {
+	sender->scanouts[scanout_id].cursor_changed = true;
+}
+
+void oriel_gpu_socket_sender_move_cursor(struct oriel_gpu_socket_sender *sender,
+		uint32_t scanout_id) {
+	sender->scanouts[scanout_id].cursor_moved = true;
+}
+
+/** Write what is to be said about one cursor. Returns whether that was anything. */
+static bool write_cursor(struct oriel_gpu_socket_scanout *scanout,
+		const struct oriel_screen *screen, uint32_t i, struct oriel_writer *w) {
+	bool changed = scanout->cursor_changed;
+	bool moved = scanout->cursor_moved;
+	if (!changed && !moved) {
+		return false;
+	}
+	scanout->cursor_changed = false;
+	scanout->cursor_moved = false;
+	struct oriel_cursor none = { 0 };
+	const struct oriel_cursor *cursor = i < screen->n_scanouts ? &screen->cursors[i] : &none;
+	struct oriel_gpu_message_cursor_image image = {
+		.at = { .scanout_id = i, .x = cursor->x, .y = cursor->y },
+		.hot_x = cursor->hot_x,
+		.hot_y = cursor->hot_y,
+		.pixels = cursor->pixels,
+	};
+	if (!cursor->visible) {
+		// Where a hidden cursor is does not matter: it appears with an image and a place.
+		if (!changed || !scanout->cursor_lit) {
+			return false;
+		}
+		scanout->cursor_lit = false;
+		oriel_gpu_message_encode_cursor(w, &image.at, false);
+		return true;
+	}
+	if (changed) {
+		scanout->cursor_lit = true;
+		oriel_gpu_message_encode_cursor_image(w, &image);
+		return true;
+	}
+	if (moved) {
+		oriel_gpu_message_encode_cursor(w, &image.at, true);
+	}
+	return moved;
+}
+
+static bool write_next_cursor(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, struct oriel_writer *w) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		if (write_cursor(&sender->scanouts[i], screen, i, w)) {
+			sender->n_cursors++;
+			return true;
+		}
+	}
+	return false;
+}
+
+/** Turn off one scanout that is off. Returns whether there was one. */
+static bool write_next_off(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, struct oriel_writer *w) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		struct oriel_gpu_socket_scanout *scanout = &sender->scanouts[i];
+		struct oriel_rect picture = picture_of(screen, i);
+		if (scanout->lit && oriel_rect_is_empty(&picture)) {
+			struct oriel_gpu_message_scanout off = { .scanout_id = i };
+			oriel_gpu_message_encode_scanout(w, &off);
+			scanout->width = 0;
+			scanout->height = 0;
+			scanout->lit = false;
+			return true;
+		}
+	}
+	return false;
+}
+
+/** Cut the next band off the top of a rectangle. */
+static struct oriel_rect cut_band(struct oriel_rect *rect) {
+	struct oriel_rect band = *rect;
+	uint32_t max_rows = ORIEL_GPU_SOCKET_BAND_BYTES / (rect->width * ORIEL_BYTES_PER_PIXEL);
+	band.height = oriel_min_u32(rect->height, max_rows);
+	rect->y += band.height;
+	rect->height -= band.height;
+	if (rect->height == 0) {
+		*rect = (struct oriel_rect){ 0 };
+	}
+	return band;
+}
+
+/** Write the next band of one scanout. Returns whether there was one. */
+static bool write_band(struct oriel_gpu_socket_scanout *scanout, const struct oriel_screen *screen,
+		uint32_t i, struct oriel_writer *w) {
+	struct oriel_rect picture = picture_of(screen, i);
+	if (oriel_rect_is_empty(&scanout->frame)) {
+		scanout->frame = scanout->damage;
+		scanout->damage = (struct oriel_rect){ 0 };
+	}
+	if (scanout->waits || oriel_rect_is_empty(&scanout->frame) ||
+			oriel_rect_is_empty(&picture)) {
+		return false;
+	}
+	if (scanout->width != picture.width || scanout->height != picture.height) {
+		struct oriel_gpu_message_scanout size = { i, picture.width, picture.height };
+		oriel_gpu_message_encode_scanout(w, &size);
+		scanout->width = picture.width;
+		scanout->height = picture.height;
+		scanout->lit = true;
+		scanout->frame = picture;
+		scanout->damage = (struct oriel_rect){ 0 };
+	}
+	struct oriel_rect band = cut_band(&scanout->frame);
+	oriel_gpu_message_encode_update(w, i, &band);
+	uint8_t *pixels = oriel_writer_get(w,
+			(size_t)band.width * band.height * ORIEL_BYTES_PER_PIXEL);
+	if (pixels != NULL) {
+		const struct oriel_scanout *shown = &screen->scanouts[i];
+		band.x += shown->src.x;
+		band.y += shown->src.y;
+		oriel_pixels_copy_rect_as_bgrx(pixels, shown->res, &band);
+	}
+	return true;
+}
+
+static bool write_next_band(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, struct oriel_writer *w) {
+	for (uint32_t k = 0; k < ORIEL_MAX_SCANOUTS; k++) {
+		uint32_t i = (sender->next + k) % ORIEL_MAX_SCANOUTS;
+		if (write_band(&sender->scanouts[i], screen, i, w)) {
+			sender->next = (i + 1) % ORIEL_MAX_SCANOUTS;
+			return true;
+		}
+	}
+	return false;
+}
+
+void oriel_gpu_socket_sender_write_next(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, struct oriel_writer *w) {
+	// A guest that never stops changing cursors must not keep pictures from going out.
+	bool cursors_first = sender->n_cursors < ORIEL_MAX_SCANOUTS;
+	if (cursors_first && write_next_cursor(sender, screen, w)) {
+		return;
+	}
+	sender->n_cursors = 0;
+	if (write_next_off(sender, screen, w) || write_next_band(sender, screen, w)) {
+		return;
+	}
+	if (!cursors_first) {
+		(void)write_next_cursor(sender, screen, w);
+	}
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What goes out on the GPU socket: pictures and cursors, one message at a time.
+ *
+ * The sender keeps what the front-end was told and what it has yet to be told, and writes the next
+ * message when asked for it. It does no I/O and holds no pixels: they are read from the screen when
+ * their message is written, so what goes out is always the newest.
+ *
+ * Rules that keep a front-end alive (QEMU dies of an UPDATE without a surface, and leaks a surface
+ * for each SCANOUT that no UPDATE follows):
+ *  - a SCANOUT with a size goes out only together with an UPDATE behind it, when the size is not
+ *    the one that this connection has seen last, and then the whole picture follows;
+ *  - after a SCANOUT of 0x0 nothing but such a pair.
+ *
+ * Order: cursors before pictures, pictures in bands, bands of different scanouts in turn.
+ */
+#ifndef ORIEL_GPU_SOCKET_SENDER_H
+#define ORIEL_GPU_SOCKET_SENDER_H
+
+#include "base/bytes.h"
+#include "display/screen.h"
+
+/** Pixels of one UPDATE at most, so that no message keeps the front-end's main loop for long. */
+#define ORIEL_GPU_SOCKET_BAND_BYTES (512u * 1024u)
+
+/**
+ * A side of a picture at most, in pixels; what is beyond is not shown. A row so wide is an eighth
+ * of a band.
+ */
+#define ORIEL_GPU_SOCKET_MAX_SIDE 16384u
+
+/** All pixels of a picture at most: rows beyond are not shown. QEMU keeps a copy of them. */
+#define ORIEL_GPU_SOCKET_MAX_PICTURE_BYTES (256u * 1024u * 1024u)
+
+/** The largest message: a SCANOUT, the head of an UPDATE, and a band. */
+#define ORIEL_GPU_SOCKET_MAX_MESSAGE (ORIEL_GPU_SOCKET_BAND_BYTES + 64u)
+
+struct oriel_gpu_socket_scanout {
+	struct oriel_rect frame;  // what is left of the frame that is going out, band by band
+	struct oriel_rect damage; // what comes after it, merged
+	bool waits;               // changed: nothing goes out before the next present
+	uint32_t width, height;   // of the last SCANOUT on this connection; 0x0: off, or none yet
+	bool lit;                 // the front-end may show a picture, of whatever connection
+
+	bool cursor_changed; // image, hot spot or visibility
+	bool cursor_moved;
+	bool cursor_lit; // the front-end may show a cursor, of whatever connection
+};
+
+struct oriel_gpu_socket_sender {
+	struct oriel_gpu_socket_scanout scanouts[ORIEL_MAX_SCANOUTS];
+	uint32_t next;      // the scanout whose band's turn it is
+	uint32_t n_cursors; // messages about cursors since the last band
+};
+
+/** Begin: nothing was told, nothing is to tell. */
+void oriel_gpu_socket_sender_init(struct oriel_gpu_socket_sender *sender);
+
+/** A new connection: all that is on the screen (NULL: none) is to be told anew. */
+void oriel_gpu_socket_sender_handle_connection(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen);
+
+/** As in struct oriel_display_impl. */
+void oriel_gpu_socket_sender_handle_scanout(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, uint32_t scanout_id);
+
+/** As in struct oriel_display_impl. */
+void oriel_gpu_socket_sender_present(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, uint32_t scanout_id,
+		const struct oriel_rect *damage);
+
+/** Whether merging damage with what is pending would cost more pixels than it saves messages. */
+bool oriel_gpu_socket_sender_is_wasteful(const struct oriel_gpu_socket_sender *sender,
+		uint32_t scanout_id, const struct oriel_rect *damage);
+
+/** As in struct oriel_display_impl. */
+void oriel_gpu_socket_sender_handle_cursor(struct oriel_gpu_socket_sender *sender,
+		uint32_t scanout_id);
+
+/** As in struct oriel_display_impl. */
+void oriel_gpu_socket_sender_move_cursor(struct oriel_gpu_socket_sender *sender,
+		uint32_t scanout_id);
+
+/**
+ * Write the next message, if there is one, and count it as sent.
+ *
+ * The writer must have room for ORIEL_GPU_SOCKET_MAX_MESSAGE bytes.
+ */
+void oriel_gpu_socket_sender_write_next(struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, struct oriel_writer *w);
+
+#endif
