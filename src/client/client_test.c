@@ -1,203 +1,82 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tests of the client library against a server written by hand: what a good one says, and what
- * hostile ones may try.
+ * Tests of the client library against a server written by hand, a good one. hostile_test.c has the
+ * others.
  */
 #include "oriel/client.h"
 
-#include "base/fd.h"
 #include "fixture/check.h"
-#include "fixture/share_peer.h"
+#include "fixture/client_pair.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-#define AR24 0x34325241u
-
-struct pair {
-	struct peer server;
-	struct oriel_client *client;
-	const struct oriel_client_event *event; // the last one
-	int lowest_free_fd;
-};
-
-static int get_lowest_free_fd(void) {
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	close(fd);
-	return fd;
-}
-
-static int setup(void **state) {
-	struct pair *pair = calloc(1, sizeof(*pair));
-	assert_non_null(pair);
-	pair->lowest_free_fd = get_lowest_free_fd();
-	int fds[2];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	peer_init_take(&pair->server, fds[0]);
-	assert_int_equal(oriel_client_create_take(fds[1], &pair->client), 0);
-	*state = pair;
-	return 0;
-}
-
-static int teardown(void **state) {
-	struct pair *pair = *state;
-	oriel_client_destroy(pair->client);
-	peer_finish(&pair->server);
-	int leaked = get_lowest_free_fd() != pair->lowest_free_fd;
-	free(pair);
-	return leaked ? -1 : 0;
-}
-
-/** The next event's type, or a negative errno. */
-static int next(struct pair *pair) {
-	pair->event = NULL;
-	int err = oriel_client_wait(pair->client, 0, &pair->event);
-	return err < 0 ? err : (int)pair->event->type;
-}
-
-/** What the client said by now. */
-static bool said(struct pair *pair, const char *text) {
-	peer_receive(&pair->server);
-	return peer_said(&pair->server, text);
-}
-
-static void send_welcome(struct pair *pair) {
-	struct oriel_share_welcome welcome = { .magic = ORIEL_SHARE_MAGIC,
-		.version = 1,
-		.n_scanouts = 2,
-		.max_message_size = ORIEL_SHARE_MAX_MESSAGE_SIZE,
-		.max_held_bytes = 1 << 20,
-		.max_snapshots = 4 };
-	PEER_SEND(&pair->server, -1, oriel_share_encode_welcome, &welcome);
-}
-
-/** A sealed memfd of size bytes, byte i being i * 7. */
-static int make_memory(size_t size, int seals) {
-	int fd = memfd_create("client_test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	uint8_t *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_true(bytes != MAP_FAILED);
-	for (size_t i = 0; i < size; i++) {
-		bytes[i] = (uint8_t)(i * 7);
-	}
-	munmap(bytes, size);
-	if (seals != 0) {
-		assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
-	}
-	return fd;
-}
-
-/** A buffer of 16x8 pixels under an id. */
-static struct oriel_share_buffer_info make_info(uint32_t id) {
-	return (struct oriel_share_buffer_info){ .buffer_id = id,
-		.size = 16 * 8 * 4,
-		.stride = 16 * 4,
-		.fourcc = AR24,
-		.width = 16,
-		.height = 8 };
-}
-
-static void send_buffer(struct pair *pair, const struct oriel_share_buffer_info *info) {
-	int fd = make_memory(16 * 8 * 4, SEALS);
-	PEER_SEND(&pair->server, fd, oriel_share_encode_buffer, info);
-	close(fd);
-}
-
-static void send_config(struct pair *pair, uint32_t scanout_id, uint32_t buffer_id, uint32_t x,
-		uint32_t y, uint32_t width, uint32_t height) {
-	struct oriel_share_config config = { scanout_id, buffer_id, { x, y, width, height } };
-	PEER_SEND(&pair->server, -1, oriel_share_encode_config, &config);
-}
-
-static void send_frame(struct pair *pair, uint32_t scanout_id, uint64_t sequence, uint32_t x,
-		uint32_t y, uint32_t width, uint32_t height) {
-	struct oriel_share_frame frame = { scanout_id, sequence, { x, y, width, height } };
-	PEER_SEND(&pair->server, -1, oriel_share_encode_frame, &frame);
-}
-
-/** Say HELLO and WELCOME, subscribe to everything, and show buffer 1 on scanout 0. */
-static void begin(struct pair *pair) {
-	send_welcome(pair);
-	assert_int_equal(next(pair), ORIEL_CLIENT_WELCOME);
-	assert_int_equal(oriel_client_subscribe(pair->client, 3, 3), 0);
-	assert_int_equal(next(pair), -EAGAIN);
-	assert_true(said(pair, "HELLO v1; SUBSCRIBE 3 3; "));
-	struct oriel_share_buffer_info info = make_info(1);
-	send_buffer(pair, &info);
-	send_config(pair, 0, 1, 2, 1, 10, 5);
-	assert_int_equal(next(pair), ORIEL_CLIENT_SCANOUT);
-}
-
 static void test_frames(void **state) {
 	struct pair *pair = *state;
-	begin(pair);
+	pair_begin(pair);
 	assert_int_equal(oriel_client_count_scanouts(pair->client), 2);
 	assert_int_equal(pair->event->scanout, 0);
 	const struct oriel_client_scanout *scanout = oriel_client_get_scanout(pair->client, 0);
 	assert_int_equal(scanout->width, 10);
 	assert_int_equal(scanout->height, 5);
 	assert_int_equal(scanout->stride, 64);
-	assert_int_equal(scanout->fourcc, AR24);
+	assert_int_equal(scanout->fourcc, PAIR_AR24);
 	assert_int_equal(scanout->pixels[0], (uint8_t)((64 + 8) * 7));
 	assert_int_equal(scanout->pixels[4 * 64 + 9 * 4 + 3], (uint8_t)((5 * 64 + 11 * 4 + 3) * 7));
 	assert_int_equal(oriel_client_end_frame(pair->client, 0), 0); // none yet: a no-op
-	send_frame(pair, 0, 41, 1, 2, 9, 3);
-	assert_int_equal(next(pair), ORIEL_CLIENT_FRAME);
+	pair_send_frame(pair, 0, 41, 1, 2, 9, 3);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_FRAME);
 	assert_int_equal(pair->event->scanout, 0);
 	assert_int_equal(pair->event->sequence, 41);
 	assert_int_equal(pair->event->damage.x, 1);
 	assert_int_equal(pair->event->damage.height, 3);
 	assert_int_equal(scanout->sequence, 41);
-	assert_true(said(pair, ""));
+	assert_true(pair_said(pair, ""));
 	assert_int_equal(oriel_client_end_frame(pair->client, 0), 0);
 	assert_int_equal(oriel_client_end_frame(pair->client, 0), 0);
 	assert_int_equal(oriel_client_end_frame(pair->client, 16), -EINVAL);
-	assert_int_equal(next(pair), -EAGAIN);
-	assert_true(said(pair, "TAKEN 0: #41; "));
+	assert_int_equal(pair_next(pair), -EAGAIN);
+	assert_true(pair_said(pair, "TAKEN 0: #41; "));
 	// Off, before the frame is ended: it is to be ended all the same.
-	send_frame(pair, 0, 42, 0, 0, 1, 1);
-	send_config(pair, 0, 0, 0, 0, 0, 0);
-	assert_int_equal(next(pair), ORIEL_CLIENT_FRAME);
-	assert_int_equal(next(pair), ORIEL_CLIENT_SCANOUT);
+	pair_send_frame(pair, 0, 42, 0, 0, 1, 1);
+	pair_send_config(pair, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_FRAME);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SCANOUT);
 	assert_null(scanout->pixels);
 	assert_int_equal(scanout->width, 0);
 	assert_int_equal(oriel_client_end_frame(pair->client, 0), 0);
-	assert_int_equal(next(pair), -EAGAIN);
-	assert_true(said(pair, "TAKEN 0: #42; "));
+	assert_int_equal(pair_next(pair), -EAGAIN);
+	assert_true(pair_said(pair, "TAKEN 0: #42; "));
 	assert_null(oriel_client_get_scanout(pair->client, 16));
 	assert_null(oriel_client_get_cursor(pair->client, 16));
 }
 
 static void test_buffers_that_go(void **state) {
 	struct pair *pair = *state;
-	begin(pair);
-	struct oriel_share_buffer_info info = make_info(2);
-	send_buffer(pair, &info);
-	send_config(pair, 0, 2, 0, 0, 16, 8);
+	pair_begin(pair);
+	struct oriel_share_buffer_info info = pair_make_info(2);
+	pair_send_buffer(pair, &info);
+	pair_send_config(pair, 0, 2, 0, 0, 16, 8);
 	peer_send_number(&pair->server, ORIEL_SHARE_GONE, 1);
-	assert_int_equal(next(pair), ORIEL_CLIENT_SCANOUT);
-	assert_int_equal(next(pair), -EAGAIN);
-	assert_true(said(pair, "RELEASED 1; "));
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SCANOUT);
+	assert_int_equal(pair_next(pair), -EAGAIN);
+	assert_true(pair_said(pair, "RELEASED 1; "));
 	assert_non_null(oriel_client_get_scanout(pair->client, 0)->pixels);
 	// One that is shown still: off, and nothing is read from it any more.
 	peer_send_number(&pair->server, ORIEL_SHARE_GONE, 2);
-	assert_int_equal(next(pair), -EAGAIN);
-	assert_true(said(pair, "RELEASED 2; "));
+	assert_int_equal(pair_next(pair), -EAGAIN);
+	assert_true(pair_said(pair, "RELEASED 2; "));
 	assert_null(oriel_client_get_scanout(pair->client, 0)->pixels);
 	// Its id may be used again.
-	send_buffer(pair, &info);
-	send_config(pair, 1, 2, 0, 0, 16, 8);
-	assert_int_equal(next(pair), ORIEL_CLIENT_SCANOUT);
+	pair_send_buffer(pair, &info);
+	pair_send_config(pair, 1, 2, 0, 0, 16, 8);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SCANOUT);
 	assert_int_equal(pair->event->scanout, 1);
 }
 
@@ -208,13 +87,13 @@ static void send_cursor(struct pair *pair, uint32_t flags, int32_t x, int32_t y,
 
 static void test_cursors(void **state) {
 	struct pair *pair = *state;
-	begin(pair);
+	pair_begin(pair);
 	static uint8_t pixels[ORIEL_SHARE_CURSOR_BYTES];
 	memset(pixels, 0x44, sizeof(pixels));
 	struct oriel_share_cursor_image image = { 1, 64, 64, 3, 63, 9, pixels };
 	PEER_SEND(&pair->server, -1, oriel_share_encode_cursor_image, &image);
 	send_cursor(pair, 1, -5, 6, 9);
-	assert_int_equal(next(pair), ORIEL_CLIENT_CURSOR);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_CURSOR);
 	assert_int_equal(pair->event->scanout, 1);
 	const struct oriel_client_cursor *cursor = oriel_client_get_cursor(pair->client, 1);
 	assert_true(cursor->visible);
@@ -225,63 +104,34 @@ static void test_cursors(void **state) {
 	assert_int_equal(cursor->serial, 9);
 	assert_memory_equal(cursor->pixels, pixels, sizeof(pixels));
 	send_cursor(pair, 0, 7, 8, 0);
-	assert_int_equal(next(pair), ORIEL_CLIENT_CURSOR);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_CURSOR);
 	assert_false(cursor->visible);
 	assert_int_equal(cursor->x, 7);
 	send_cursor(pair, 1, 7, 8, 9); // the same image again
-	assert_int_equal(next(pair), ORIEL_CLIENT_CURSOR);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_CURSOR);
 	assert_true(cursor->visible);
 	assert_int_equal(oriel_client_subscribe(pair->client, 3, 0), 0);
 	assert_false(cursor->visible);
 	send_cursor(pair, 1, 1, 1, 9); // crossed with that
-	assert_int_equal(next(pair), -EAGAIN);
+	assert_int_equal(pair_next(pair), -EAGAIN);
 	assert_false(cursor->visible);
-}
-
-static struct oriel_share_snapshot make_snapshot(uint32_t token, uint32_t id, bool visible) {
-	struct oriel_share_snapshot s = { .token = token,
-		.scanout_id = 1,
-		.buffer_id = id,
-		.size = 16 * 8 * 4,
-		.stride = 16 * 4,
-		.fourcc = ORIEL_SHARE_XR24,
-		.width = 16,
-		.height = 8,
-		.sequence = 77 };
-	if (visible) {
-		s.flags = ORIEL_SHARE_CURSOR_VISIBLE;
-		s.size += ORIEL_SHARE_CURSOR_BYTES;
-		s.cursor_x = -1;
-		s.cursor_y = -2;
-		s.hot_x = 3;
-		s.hot_y = 4;
-		s.cursor_serial = 5;
-		s.cursor_offset = 16 * 8 * 4;
-	}
-	return s;
-}
-
-static void send_snapshot(struct pair *pair, const struct oriel_share_snapshot *s, size_t size) {
-	int fd = make_memory(size, SEALS);
-	PEER_SEND(&pair->server, fd, oriel_share_encode_snapshot, s);
-	close(fd);
 }
 
 static void test_snapshots(void **state) {
 	struct pair *pair = *state;
-	begin(pair);
+	pair_begin(pair);
 	uint32_t token = 0;
 	assert_int_equal(oriel_client_request_snapshot(pair->client, 1, &token), 0);
 	assert_int_equal(token, 1);
 	assert_int_equal(oriel_client_request_snapshot(pair->client, 9, &token), 0);
 	assert_int_equal(token, 2);
-	assert_int_equal(next(pair), -EAGAIN);
-	assert_true(said(pair, "GET_SNAPSHOT 1: 1; GET_SNAPSHOT 2: 9; "));
-	struct oriel_share_snapshot s = make_snapshot(1, 50, true);
-	send_snapshot(pair, &s, (size_t)s.size);
+	assert_int_equal(pair_next(pair), -EAGAIN);
+	assert_true(pair_said(pair, "GET_SNAPSHOT 1: 1; GET_SNAPSHOT 2: 9; "));
+	struct oriel_share_snapshot s = pair_make_snapshot(1, 50, true);
+	pair_send_snapshot(pair, &s, (size_t)s.size);
 	struct oriel_share_error error = { 2, 5, "no \x1b[31mscanout\n9", 16 };
 	PEER_SEND(&pair->server, -1, oriel_share_encode_error, &error);
-	assert_int_equal(next(pair), ORIEL_CLIENT_SNAPSHOT);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SNAPSHOT);
 	assert_int_equal(pair->event->token, 1);
 	assert_int_equal(pair->event->scanout, 1);
 	const struct oriel_client_snapshot *got = pair->event->snapshot;
@@ -298,17 +148,17 @@ static void test_snapshots(void **state) {
 	assert_int_equal(got->cursor.serial, 5);
 	assert_ptr_equal(got->cursor.pixels, got->pixels + 512);
 	assert_int_equal(got->cursor.pixels[16383], (uint8_t)((512 + 16383) * 7));
-	assert_true(said(pair, ""));
-	assert_int_equal(next(pair), ORIEL_CLIENT_ERROR);
+	assert_true(pair_said(pair, ""));
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_ERROR);
 	assert_int_equal(pair->event->token, 2);
 	assert_int_equal(pair->event->code, 5);
 	assert_string_equal(pair->event->text, "no ?[31mscanout?");
-	assert_true(said(pair, "RELEASED 50; "));
+	assert_true(pair_said(pair, "RELEASED 50; "));
 }
 
 static void test_requests_are_limited(void **state) {
 	struct pair *pair = *state;
-	begin(pair);
+	pair_begin(pair);
 	uint32_t token = 0;
 	for (uint32_t i = 1; i <= ORIEL_CLIENT_MAX_REQUESTS; i++) {
 		assert_int_equal(oriel_client_request_snapshot(pair->client, 0, &token), 0);
@@ -317,39 +167,39 @@ static void test_requests_are_limited(void **state) {
 	assert_int_equal(token, ORIEL_CLIENT_MAX_REQUESTS);
 	struct oriel_share_error error = { 1, 6, "", 0 };
 	PEER_SEND(&pair->server, -1, oriel_share_encode_error, &error);
-	assert_int_equal(next(pair), ORIEL_CLIENT_ERROR);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_ERROR);
 	assert_int_equal(oriel_client_request_snapshot(pair->client, 0, &token), 0);
 }
 
 static void test_pong_and_skippable(void **state) {
 	struct pair *pair = *state;
-	begin(pair);
+	pair_begin(pair);
 	assert_int_equal(oriel_client_ping(pair->client, 12), 0);
 	static const uint8_t skippable[] = { 9, 0, 0, 0, 0x80, 0, 1, 1, 0xee };
 	peer_send_bytes(&pair->server, skippable, sizeof(skippable), pair->server.fd);
 	peer_send_number(&pair->server, ORIEL_SHARE_PONG, 12);
-	assert_int_equal(next(pair), ORIEL_CLIENT_PONG);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_PONG);
 	assert_int_equal(pair->event->token, 12);
-	assert_true(said(pair, "PING 12; "));
+	assert_true(pair_said(pair, "PING 12; "));
 }
 
 // What a SUBSCRIBE crosses with is ignored; what comes after it counts.
 static void test_messages_of_the_subscription_before(void **state) {
 	struct pair *pair = *state;
-	begin(pair);
+	pair_begin(pair);
 	assert_int_equal(oriel_client_subscribe(pair->client, 0, 0), 0);
 	assert_null(oriel_client_get_scanout(pair->client, 0)->pixels);
-	send_frame(pair, 0, 5, 0, 0, 10, 5);
-	send_config(pair, 0, 1, 0, 0, 16, 8);
-	send_frame(pair, 0, 6, 0, 0, 16, 8);
-	assert_int_equal(next(pair), -EAGAIN);
+	pair_send_frame(pair, 0, 5, 0, 0, 10, 5);
+	pair_send_config(pair, 0, 1, 0, 0, 16, 8);
+	pair_send_frame(pair, 0, 6, 0, 0, 16, 8);
+	assert_int_equal(pair_next(pair), -EAGAIN);
 	assert_null(oriel_client_get_scanout(pair->client, 0)->pixels);
 	assert_int_equal(oriel_client_subscribe(pair->client, 1, 0), 0);
-	send_frame(pair, 0, 7, 15, 7, 1, 1);
-	send_config(pair, 0, 1, 0, 0, 16, 8);
-	send_frame(pair, 0, 7, 0, 0, 16, 8);
-	assert_int_equal(next(pair), ORIEL_CLIENT_SCANOUT);
-	assert_int_equal(next(pair), ORIEL_CLIENT_FRAME);
+	pair_send_frame(pair, 0, 7, 15, 7, 1, 1);
+	pair_send_config(pair, 0, 1, 0, 0, 16, 8);
+	pair_send_frame(pair, 0, 7, 0, 0, 16, 8);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SCANOUT);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_FRAME);
 	assert_int_equal(pair->event->damage.width, 16);
 }
 
@@ -359,12 +209,12 @@ static void test_the_end(void **state) {
 	PEER_SEND(&pair->server, -1, oriel_share_encode_error, &error);
 	peer_finish(&pair->server);
 	// HELLO cannot be sent; what the server said is read all the same.
-	assert_int_equal(next(pair), ORIEL_CLIENT_ERROR);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_ERROR);
 	assert_int_equal(pair->event->token, 0);
 	assert_int_equal(pair->event->code, 3);
 	assert_string_equal(pair->event->text, "too many clients");
-	assert_int_equal(next(pair), -ENOTCONN);
-	assert_int_equal(next(pair), -ENOTCONN);
+	assert_int_equal(pair_next(pair), -ENOTCONN);
+	assert_int_equal(pair_next(pair), -ENOTCONN);
 }
 
 static void test_waiting(void **state) {
@@ -372,14 +222,14 @@ static void test_waiting(void **state) {
 	assert_int_equal(oriel_client_get_poll_events(pair->client), POLLIN | POLLOUT); // HELLO
 	assert_int_equal(oriel_client_wait(pair->client, 20, &pair->event), -EAGAIN);
 	assert_int_equal(oriel_client_get_poll_events(pair->client), POLLIN);
-	send_welcome(pair);
+	pair_send_welcome(pair);
 	assert_int_equal(oriel_client_wait(pair->client, -1, &pair->event), 0);
-	assert_true(said(pair, "HELLO v1; "));
+	assert_true(pair_said(pair, "HELLO v1; "));
 }
 
 static void test_too_much_to_send(void **state) {
 	struct pair *pair = *state;
-	begin(pair);
+	pair_begin(pair);
 	uint32_t n = 0;
 	while (oriel_client_ping(pair->client, n) == 0) {
 		n++;
@@ -387,7 +237,7 @@ static void test_too_much_to_send(void **state) {
 	}
 	assert_int_equal(oriel_client_subscribe(pair->client, 1, 1), -EAGAIN);
 	assert_int_equal(oriel_client_get_poll_events(pair->client), POLLOUT);
-	assert_int_equal(next(pair), -EAGAIN); // sends
+	assert_int_equal(pair_next(pair), -EAGAIN); // sends
 	assert_int_equal(oriel_client_get_poll_events(pair->client), POLLIN);
 	assert_int_equal(oriel_client_ping(pair->client, n), 0);
 }
@@ -416,23 +266,22 @@ static void test_connect(void **state) {
 	assert_int_equal(oriel_client_connect(path, &client), -EINVAL);
 	assert_int_equal(oriel_client_connect("", &client), -EINVAL);
 	assert_null(client);
-	assert_int_equal(next(pair), -EAGAIN);
+	assert_int_equal(pair_next(pair), -EAGAIN);
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_frames, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_buffers_that_go, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cursors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_snapshots, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_requests_are_limited, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_pong_and_skippable, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_messages_of_the_subscription_before, setup,
-				teardown),
-		cmocka_unit_test_setup_teardown(test_the_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_too_much_to_send, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_connect, setup, teardown),
+		PAIR_TEST(test_frames),
+		PAIR_TEST(test_buffers_that_go),
+		PAIR_TEST(test_cursors),
+		PAIR_TEST(test_snapshots),
+		PAIR_TEST(test_requests_are_limited),
+		PAIR_TEST(test_pong_and_skippable),
+		PAIR_TEST(test_messages_of_the_subscription_before),
+		PAIR_TEST(test_the_end),
+		PAIR_TEST(test_waiting),
+		PAIR_TEST(test_too_much_to_send),
+		PAIR_TEST(test_connect),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
