@@ -48,7 +48,6 @@ struct oriel_gpu_socket {
 	// The connection.
 	int fd;                      // -1: none
 	struct oriel_source *source; // NULL: none
-	uint64_t n_connections;      // tells callers down the stack that theirs is gone
 	bool silent;                 // nothing is begun or read any more
 	bool blocked;                // the socket took only part of a message
 	int send_err;                // found while the device was in the middle of something
@@ -77,14 +76,13 @@ static void update_events(struct oriel_gpu_socket *gs) {
 
 /** See to it that what can be sent is sent soon. */
 static void schedule(struct oriel_gpu_socket *gs) {
-	if (gs->source != NULL && !gs->blocked) {
+	if (gs->source != NULL) {
 		oriel_source_set_pending(gs->work);
 	}
 }
 
 /** Let go of the socket. What was to be sent stays with the sender. */
 static void close_connection(struct oriel_gpu_socket *gs) {
-	gs->n_connections++;
 	oriel_source_remove(gs->source);
 	gs->source = NULL;
 	oriel_fd_close(&gs->fd);
@@ -195,8 +193,8 @@ static int take_reply(struct oriel_gpu_socket *gs) {
 	if (oriel_reader_left(&r) < header.size) {
 		return -EAGAIN;
 	}
-	// The bytes stay where they are until the next receive, but an answered query may bring
-	// another connection, whose input is not this one's.
+	// An answered query may bring another connection, which begins with an empty input. The
+	// bytes stay where they are until its first receive.
 	oriel_fd_input_consume(&gs->in, ORIEL_GPU_MESSAGE_HEADER_SIZE + header.size);
 	if (oriel_gpu_socket_replies_handle(&gs->replies, &header, r.cur) < 0) {
 		oriel_log_guest(&gs->log, "gpu socket: reply %u of %u bytes is malformed",
@@ -206,14 +204,10 @@ static int take_reply(struct oriel_gpu_socket *gs) {
 }
 
 static int receive(struct oriel_gpu_socket *gs) {
-	uint64_t connection = gs->n_connections;
 	int err = oriel_fd_input_receive(&gs->in, gs->fd);
 	oriel_fd_input_finish(&gs->in); // no reply has descriptors
 	while (err == 0) {
 		err = take_reply(gs);
-		if (gs->n_connections != connection || gs->silent) {
-			return 0;
-		}
 	}
 	if (err == -EPROTO) {
 		fall_silent(gs);
@@ -227,15 +221,14 @@ static int receive(struct oriel_gpu_socket *gs) {
 static void handle_socket(void *user, int fd, uint32_t events) {
 	(void)fd;
 	struct oriel_gpu_socket *gs = user;
-	uint64_t connection = gs->n_connections;
 	int err = 0;
 	if (!gs->silent && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
 		err = receive(gs);
 	}
-	if (err == 0 && gs->n_connections == connection && gs->blocked) {
+	if (err == 0 && gs->blocked) {
 		err = send_turn(gs);
 	}
-	if (err < 0 && gs->n_connections == connection) {
+	if (err < 0) {
 		lose_connection(gs, err);
 	}
 }

@@ -281,7 +281,7 @@ static int handle_info(struct oriel_gpu_socket_replies *replies, struct oriel_re
 /** Whether these are whole blocks, as many as the first one says, with their checksums right. */
 static bool edid_is_sound(const uint8_t *edid, size_t size) {
 	static const uint8_t magic[8] = { 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00 };
-	if (size == 0 || size % EDID_BLOCK_SIZE != 0 || memcmp(edid, magic, sizeof(magic)) != 0 ||
+	if (size % EDID_BLOCK_SIZE != 0 || memcmp(edid, magic, sizeof(magic)) != 0 ||
 			edid[EDID_EXTENSIONS_OFFSET] >= size / EDID_BLOCK_SIZE) {
 		return false;
 	}

@@ -53,7 +53,8 @@ static void test_bad_edids(void **state) {
 		{ "a byte of the padding", 1023, 1, 1024, -EBADMSG },
 		{ "an extension that is not there", 0, 0, 128, -EBADMSG },
 		{ "no block", 0, 0, 0, -EBADMSG },
-		{ "half a block", 0, 0, 192, -EBADMSG },
+		{ "half a block", 0, 0, 64, -EBADMSG },
+		{ "two blocks and a half", 0, 0, 320, -EBADMSG },
 		{ "too large", 0, 0, 1152, -EBADMSG },
 	};
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(cases); i++) {

@@ -124,7 +124,7 @@ static bool write_cursor(struct oriel_gpu_socket_scanout *scanout,
 	};
 	if (!cursor->visible) {
 		// Where a hidden cursor is does not matter: it appears with an image and a place.
-		if (!changed || !scanout->cursor_lit) {
+		if (!scanout->cursor_lit) {
 			return false;
 		}
 		scanout->cursor_lit = false;
@@ -202,8 +202,8 @@ static bool write_band(struct oriel_gpu_socket_scanout *scanout, const struct or
 		scanout->width = picture.width;
 		scanout->height = picture.height;
 		scanout->lit = true;
-		scanout->frame = picture;
-		scanout->damage = (struct oriel_rect){ 0 };
+		// A new size comes with handle_scanout() or a new connection: both damage it all.
+		assert(oriel_rect_equals(&scanout->frame, &picture));
 	}
 	struct oriel_rect band = cut_band(&scanout->frame);
 	oriel_gpu_message_encode_update(w, i, &band);

@@ -277,6 +277,22 @@ static void test_size_change_between_bands(void **state) {
 	check(f, "gone between bands");
 }
 
+static void test_size_change_in_one_direction(void **state) {
+	struct fixture *f = *state;
+	static const struct {
+		const char *name;
+		uint32_t width, height;
+	} sizes[] = { { "first", 40, 30 }, { "higher", 40, 31 }, { "wider", 41, 31 },
+		{ "lower", 41, 30 }, { "narrower", 40, 30 } };
+	for (uint32_t i = 0; i < ORIEL_ARRAY_LEN(sizes); i++) {
+		struct oriel_resource *res = screen_rig_add(&f->test, i + 1, BGRX, sizes[i].width,
+				sizes[i].height);
+		screen_rig_show(&f->test, 0, res);
+		check(f, sizes[i].name);
+		assert_int_equal(f->fake.counts[VHOST_USER_GPU_SCANOUT], i + 1);
+	}
+}
+
 static void test_bands_take_turns(void **state) {
 	struct fixture *f = *state;
 	struct oriel_resource *res = screen_rig_add(&f->test, 1, BGRX, 2000, 200);
@@ -373,6 +389,9 @@ static void test_cursors_go_first_but_not_for_ever(void **state) {
 		n_before++;
 		CHECK(n_before < 100, "no band gets its turn");
 	}
+	screen_rig_set_cursor(&f->test, 5, 1, 1);
+	assert_true(step(f));
+	assert_int_equal(f->type, VHOST_USER_GPU_CURSOR_UPDATE); // first again
 	check(f, "both");
 	// Without pictures cursors need not wait for their turn.
 	for (uint32_t i = 0; i < 100; i++) {
@@ -412,6 +431,17 @@ static void test_new_connection(void **state) {
 	check(f, "third");
 	assert_int_equal(f->fake.counts[VHOST_USER_GPU_SCANOUT], n_scanouts + 5);
 	assert_int_equal(f->fake.counts[VHOST_USER_GPU_CURSOR_POS_HIDE], 1);
+}
+
+static void test_new_connection_between_bands(void **state) {
+	struct fixture *f = *state;
+	struct oriel_resource *res = screen_rig_add(&f->test, 1, BGRX, 2000, 200);
+	screen_rig_show(&f->test, 0, res);
+	assert_true(step(f));
+	oriel_gpu_socket_sender_handle_connection(&f->sender, &f->test.screen);
+	f->fake.scanouts[0].has_surface = false;
+	assert_int_equal(run(f), 4); // from the top
+	check(f, "whole");
 }
 
 static void test_new_connection_between_scanout_and_flush(void **state) {
@@ -469,12 +499,14 @@ int main(void) {
 		TEST(test_damage_behind_and_before_the_band),
 		TEST(test_drawing_at_the_top_does_not_starve_the_bottom),
 		TEST(test_size_change_between_bands),
+		TEST(test_size_change_in_one_direction),
 		TEST(test_bands_take_turns),
 		TEST(test_sixteen_scanouts),
 		TEST(test_large_pictures_are_cut),
 		TEST(test_cursor),
 		TEST(test_cursors_go_first_but_not_for_ever),
 		TEST(test_new_connection),
+		TEST(test_new_connection_between_bands),
 		TEST(test_new_connection_between_scanout_and_flush),
 		TEST(test_wasteful_merges),
 	};
