@@ -47,11 +47,10 @@ static void print_help(void) {
 			stdout);
 }
 
-/** Say what is wrong with the command line; subject, in quotes before it, may be NULL. */
+/** Say what is wrong with the command line; subject, which is put before it, may be NULL. */
 static int fail_usage(const char *subject, const char *what) {
-	fprintf(stderr, "oriel shot: %s%s%s%s; 'oriel shot --help' says more\n",
-			subject != NULL ? "'" : "", subject != NULL ? subject : "",
-			subject != NULL ? "' " : "", what);
+	fprintf(stderr, "oriel shot: %s%s%s; 'oriel shot --help' says more\n",
+			subject != NULL ? subject : "", subject != NULL ? ": " : "", what);
 	return -EINVAL;
 }
 
@@ -86,7 +85,7 @@ static int handle_option(struct options *options, int option, const char *name) 
 	case ':':
 		return fail_usage(name, "needs a value");
 	default:
-		return fail_usage(name, "is not an option");
+		return fail_usage(name, "no such option");
 	}
 }
 

@@ -3,7 +3,7 @@
 """Whether a program's options and its man page agree: all of --help is in the page, and the
 program knows all that the page has.
 
-usage: options.py PROGRAM PAGE.scd
+usage: options.py PROGRAM PAGE.scd [SUB-COMMAND]
 """
 
 import pathlib
@@ -28,22 +28,22 @@ def in_page(text):
     return set(LONG.findall("\n".join(entries)))
 
 
-def check(program, page):
+def check(program, page, *sub_command):
     page = pathlib.Path(page)
-    status, text = said_by(program, "--help")
+    status, text = said_by(program, *sub_command, "--help")
     complaints = [] if status == 0 else [f"--help exits with {status}"]
     helped = {o for line in text.splitlines() if line.startswith("  ")
               for o in LONG.findall(line)[:1]}
     written = in_page(page.read_text())
     complaints += [f"{page.name}: {o} is missing" for o in sorted(helped - written)]
     for option in sorted(written - helped):
-        status, text = said_by(program, option)
+        status, text = said_by(program, *sub_command, option)
         if status != 2 or "no such option" in text:
             complaints.append(f"{page.name}: {option} is not an option")
     return complaints, len(helped)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    tree.finish(*check(sys.argv[1], sys.argv[2]), "options")
+    tree.finish(*check(*sys.argv[1:]), "options")
