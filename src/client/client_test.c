@@ -154,6 +154,12 @@ static void test_snapshots(void **state) {
 	assert_int_equal(pair->event->code, 5);
 	assert_string_equal(pair->event->text, "no ?[31mscanout?");
 	assert_true(pair_said(pair, "RELEASED 50; "));
+	// Its id may be used again.
+	assert_int_equal(oriel_client_request_snapshot(pair->client, 1, &token), 0);
+	s = pair_make_snapshot(token, 50, false);
+	pair_send_snapshot(pair, &s, (size_t)s.size);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SNAPSHOT);
+	assert_null(pair->event->snapshot->cursor.pixels);
 }
 
 static void test_requests_are_limited(void **state) {

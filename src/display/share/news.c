@@ -77,7 +77,10 @@ static int announce(struct oriel_share_client *client, struct oriel_resource *re
 	return 0;
 }
 
-/** Queue the frame of a scanout that is on, with what must come before it. */
+/**
+ * Queue the frame of a scanout that is on, with what must come before it. Whoever changed what is
+ * shown has made all of it damage.
+ */
 static int queue_frame(struct oriel_share_client *client, uint32_t scanout_id) {
 	const struct oriel_share_scanout *scanout = &client->share->scanouts[scanout_id];
 	struct oriel_share_client_scanout *known = &client->scanouts[scanout_id];
@@ -94,8 +97,6 @@ static int queue_frame(struct oriel_share_client *client, uint32_t scanout_id) {
 			!oriel_rect_equals(&known->told.src, &scanout->src)) {
 		struct oriel_share_config config = { scanout_id, buffer->id, scanout->src };
 		queue_config(client, &config);
-		known->damage = (struct oriel_rect){ .width = scanout->src.width,
-			.height = scanout->src.height };
 	}
 	struct oriel_share_frame frame = { scanout_id, scanout->sequence, known->damage };
 	struct oriel_writer w = oriel_fd_output_begin(&client->out);

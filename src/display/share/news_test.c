@@ -59,12 +59,20 @@ static void test_one_frame_is_in_flight_and_damage_is_merged(void **state) {
 	peer_send_taken(peer, 0, 1);
 	rig_run(rig);
 	assert_true(peer_said(peer, "FRAME 0: #3 1,2 14x24; "));
+	rig_flush(rig, res, 9, 9, 1, 1);
+	peer_send_taken(peer, 0, 1); // again: not what is waited for
+	peer_send_taken(peer, 0, 2); // never was sent
+	rig_run(rig);
+	assert_true(peer_said(peer, ""));
 	peer_send_taken(peer, 0, 3);
+	rig_run(rig);
+	assert_true(peer_said(peer, "FRAME 0: #4 9,9 1x1; "));
+	peer_send_taken(peer, 0, 4);
 	rig_run(rig);
 	assert_true(peer_said(peer, ""));
 	rig_flush(rig, res, 5, 5, 1, 1);
 	rig_run(rig);
-	assert_true(peer_said(peer, "FRAME 0: #4 5,5 1x1; "));
+	assert_true(peer_said(peer, "FRAME 0: #5 5,5 1x1; "));
 }
 
 static void test_flushes_of_one_turn_are_one_frame(void **state) {

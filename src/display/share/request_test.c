@@ -298,6 +298,23 @@ static void test_released_only_of_what_is_gone(void **state) {
 	assert_true(twice->closed);
 }
 
+static void test_released_only_of_what_is_ones_own(void **state) {
+	struct rig *rig = *state;
+	rig_show(rig, 0, rig_create(rig, 1, 64, 48));
+	struct peer *owner = rig_join(rig, 0, 0);
+	struct peer *thief = rig_join(rig, 0, 0);
+	peer_send_get_snapshot(owner, 1, 0);
+	rig_run(rig);
+	peer_send_number(thief, ORIEL_SHARE_RELEASED, 1);
+	rig_run(rig);
+	assert_true(thief->closed);
+	assert_int_equal(rig->share->buffers.held.used, ORIEL_SHARE_LEAST_CHARGE);
+	peer_send_number(owner, ORIEL_SHARE_RELEASED, 1);
+	rig_run(rig);
+	assert_false(owner->closed);
+	assert_int_equal(rig->share->buffers.held.used, 0);
+}
+
 // Longer messages, skippable ones, higher versions, unknown features: section 2 of the document.
 static void test_what_later_versions_may_send(void **state) {
 	struct rig *rig = *state;
@@ -499,6 +516,7 @@ int main(void) {
 		RIG_TEST(test_malformed_and_misplaced_messages),
 		RIG_TEST(test_log_lines_are_limited),
 		RIG_TEST(test_released_only_of_what_is_gone),
+		RIG_TEST(test_released_only_of_what_is_ones_own),
 		RIG_TEST(test_what_later_versions_may_send),
 		RIG_TEST(test_messages_cut_anywhere),
 		RIG_TEST(test_descriptors_from_clients_are_refused_and_closed),
