@@ -61,7 +61,7 @@ static void test_new_connection_in_a_band(void **state) {
 	screen_rig_set_cursor(&f->test, 0, 1, 2);
 	int old = fcntl(f->fake.fd, F_DUPFD_CLOEXEC, 0);
 	assert_true(old >= 0);
-	gpu_rig_connect_with(f, GPU_RIG_SMALL);
+	gpu_rig_connect(f);
 	screen_rig_update(&f->test, res, 0, 0, 10, 10);
 	gpu_rig_check(f, "second connection");
 	// The old one is closed: what was in it can be read, then comes the end.
@@ -206,14 +206,14 @@ static void test_failing_allocations(void **state) {
 	assert_int_equal(n, 5); // the object, its buffer, two sources
 	oriel_gpu_socket_destroy(gs);
 
-	int fd = gpu_front_end_connect(&f->fake, GPU_RIG_SMALL);
+	int fd = gpu_front_end_connect(&f->fake);
 	allocations_left = 0;
 	assert_int_equal(oriel_gpu_socket_connect_take(f->gs, fd), -ENOMEM);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
 static void connect_from_inside(struct gpu_rig *f) {
-	int fd = gpu_front_end_connect(&f->fake, GPU_RIG_SMALL);
+	int fd = gpu_front_end_connect(&f->fake);
 	assert_int_equal(oriel_gpu_socket_connect_take(f->gs, fd), 0);
 }
 

@@ -36,7 +36,7 @@ static void test_pictures_do_not_wait_for_ever(void **state) {
 	gpu_rig_create(f, 1);
 	screen_rig_show(&f->test, 0, screen_rig_add(&f->test, 1, BGRX, 30, 20));
 	f->fake.is_mute = true;
-	gpu_rig_connect_with(f, GPU_RIG_SMALL);
+	gpu_rig_connect(f);
 	while (f->fake.counts[VHOST_USER_GPU_UPDATE] == 0) {
 		assert_int_equal(oriel_loop_dispatch(f->loop, -1), 0);
 		gpu_front_end_poll(&f->fake);
@@ -154,7 +154,7 @@ static void test_queries(void **state) {
 	assert_int_equal(gpu_rig_ask(f, ORIEL_QUERY_INFO, 0), -ENOTCONN);
 	assert_false(oriel_screen_can_answer(&f->test.screen));
 	f->fake.n_outputs = 2;
-	gpu_rig_connect_with(f, GPU_RIG_SMALL);
+	gpu_rig_connect(f);
 	assert_true(oriel_screen_can_answer(&f->test.screen));
 	assert_int_equal(gpu_rig_ask(f, ORIEL_QUERY_EDID, 1), 0); // negotiation has not even begun
 	gpu_rig_pump(f);
@@ -186,7 +186,7 @@ static void test_queries(void **state) {
 static void test_late_answer(void **state) {
 	struct gpu_rig *f = *state;
 	gpu_rig_create(f, 1);
-	gpu_rig_connect_with(f, GPU_RIG_SMALL);
+	gpu_rig_connect(f);
 	while (f->fake.counts[VHOST_USER_GPU_SET_PROTOCOL_FEATURES] == 0) {
 		gpu_rig_pump(f);
 	}
