@@ -6,6 +6,7 @@
 #include "resource/format.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,6 +69,39 @@ static void test_every_format_and_part(void **state) {
 	assert_int_equal(n_formats, 8);
 }
 
+// More than is converted at once, in rows that do not divide it.
+static void test_large_pictures(void **state) {
+	(void)state;
+	static const struct {
+		uint32_t width, height;
+	} cases[] = { { 16384, 9 }, { 1000, 131 }, { 1, 70000 }, { 16383, 5 } };
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(cases); i++) {
+		uint32_t width = cases[i].width;
+		uint32_t height = cases[i].height;
+		size_t size = (size_t)width * height * 4;
+		uint8_t *pixels = calloc(1, size);
+		uint8_t *copy = calloc(1, size);
+		assert_true(pixels != NULL && copy != NULL);
+		for (size_t k = 0; k < size; k++) {
+			pixels[k] = (uint8_t)(k % 4 == 3 ? 255 : k * 7 + k / 1021);
+		}
+		struct oriel_resource res = { .format = oriel_format_get(2),
+			.width = width,
+			.height = height,
+			.stride = width * 4,
+			.size = size,
+			.pixels = pixels };
+		struct oriel_scanout scanout = { &res, { 0, 0, width, height } };
+		int fd = -1;
+		assert_int_equal(oriel_share_snapshot_create(&scanout, NULL, &fd), 0);
+		assert_int_equal(read(fd, copy, size), size);
+		CHECK(memcmp(copy, pixels, size) == 0, "%ux%u", width, height);
+		close(fd);
+		free(pixels);
+		free(copy);
+	}
+}
+
 static void test_cursor_follows_the_picture(void **state) {
 	(void)state;
 	uint8_t pixels[WIDTH * HEIGHT * 4];
@@ -104,6 +138,7 @@ static void test_it_is_sealed(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_format_and_part),
+		cmocka_unit_test(test_large_pictures),
 		cmocka_unit_test(test_cursor_follows_the_picture),
 		cmocka_unit_test(test_it_is_sealed),
 	};
