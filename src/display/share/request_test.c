@@ -202,60 +202,59 @@ static void test_hello_has_a_deadline(void **state) {
 #define HELLO 24, 0, 0, 0, 1, 0, 0, 0, 0x4f, 0x52, 0x49, 0x4c, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 #define PING_7 12, 0, 0, 0, 6, 0, 0, 0, 7, 0, 0, 0
 
+static const struct {
+	const char *name;
+	size_t size;
+	uint8_t bytes[80];
+	const char *answer; // NULL: WELCOME, then disconnected
+} malformed_cases[] = {
+	{ "PING before HELLO", 12, { PING_7 }, "ERROR 0: 1; " },
+	{ "skippable before HELLO", 8, { 8, 0, 0, 0, 0xff, 0, 1, 0 }, "ERROR 0: 1; " },
+	{ "wrong magic", 24, { 24, 0, 0, 0, 1, 0, 0, 0, 'X', 0x52, 0x49, 0x4c, 1 },
+			"ERROR 0: 1; " },
+	{ "version 0", 24, { 24, 0, 0, 0, 1, 0, 0, 0, 0x4f, 0x52, 0x49, 0x4c, 0 }, "ERROR 0: 1; " },
+	{ "short HELLO", 23, { 23, 0, 0, 0, 1, 0, 0, 0, 0x4f, 0x52, 0x49, 0x4c, 1 },
+			"ERROR 0: 1; " },
+	{ "size 0", 8, { 0, 0, 0, 0, 1, 0, 0, 0 }, "ERROR 0: 1; " },
+	{ "size 7", 8, { 7, 0, 0, 0, 1, 0, 0, 0 }, "ERROR 0: 1; " },
+	{ "huge", 8, { 1, 0, 1, 0, 1, 0, 0, 0 }, "ERROR 0: 1; " },
+	{ "largest size", 8, { 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0 }, "ERROR 0: 1; " },
+	{ "descriptor named, none sent", 24, { 24, 0, 0, 0, 1, 0, 0, 1, 0x4f, 0x52, 0x49, 0x4c, 1 },
+			"ERROR 0: 1; " },
+	{ "second HELLO", 48, { HELLO, HELLO }, NULL },
+	{ "unknown type", 32, { HELLO, 8, 0, 0, 0, 0x40, 0, 0, 0 }, NULL },
+	{ "a server's type", 36, { HELLO, 12, 0, 0, 0, 0x04, 1, 0, 0 }, NULL },
+	{ "short PING", 35, { HELLO, 11, 0, 0, 0, 6, 0, 0, 0 }, NULL },
+	{ "short SUBSCRIBE", 39, { HELLO, 15, 0, 0, 0, 2, 0, 0, 0 }, NULL },
+	{ "short TAKEN", 47, { HELLO, 23, 0, 0, 0, 3, 0, 0, 0 }, NULL },
+	{ "TAKEN of scanout 16", 48, { HELLO, 24, 0, 0, 0, 3, 0, 0, 0, 16 }, NULL },
+	{ "TAKEN of what was not sent", 48,
+			{ HELLO, 24, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 }, NULL },
+	{ "short RELEASED", 35, { HELLO, 11, 0, 0, 0, 4, 0, 0, 0 }, NULL },
+	{ "RELEASED 0", 36, { HELLO, 12, 0, 0, 0, 4, 0, 0, 0 }, NULL },
+	{ "RELEASED of another's", 36, { HELLO, 12, 0, 0, 0, 4, 0, 0, 0, 1 }, NULL },
+	{ "short GET_SNAPSHOT", 39, { HELLO, 15, 0, 0, 0, 5, 0, 0, 0, 1 }, NULL },
+	{ "GET_SNAPSHOT with token 0", 40, { HELLO, 16, 0, 0, 0, 5, 0, 0, 0 }, NULL },
+};
+
 static void test_malformed_and_misplaced_messages(void **state) {
 	struct rig *rig = *state;
-	static const struct {
-		const char *name;
-		size_t size;
-		uint8_t bytes[80];
-		const char *answer; // NULL: WELCOME, then disconnected
-	} cases[] = {
-		{ "PING before HELLO", 12, { PING_7 }, "ERROR 0: 1; " },
-		{ "skippable before HELLO", 8, { 8, 0, 0, 0, 0xff, 0, 1, 0 }, "ERROR 0: 1; " },
-		{ "wrong magic", 24, { 24, 0, 0, 0, 1, 0, 0, 0, 'X', 0x52, 0x49, 0x4c, 1 },
-				"ERROR 0: 1; " },
-		{ "version 0", 24, { 24, 0, 0, 0, 1, 0, 0, 0, 0x4f, 0x52, 0x49, 0x4c, 0 },
-				"ERROR 0: 1; " },
-		{ "short HELLO", 23, { 23, 0, 0, 0, 1, 0, 0, 0, 0x4f, 0x52, 0x49, 0x4c, 1 },
-				"ERROR 0: 1; " },
-		{ "size 0", 8, { 0, 0, 0, 0, 1, 0, 0, 0 }, "ERROR 0: 1; " },
-		{ "size 7", 8, { 7, 0, 0, 0, 1, 0, 0, 0 }, "ERROR 0: 1; " },
-		{ "huge", 8, { 1, 0, 1, 0, 1, 0, 0, 0 }, "ERROR 0: 1; " },
-		{ "largest size", 8, { 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0 }, "ERROR 0: 1; " },
-		{ "descriptor named, none sent", 24,
-				{ 24, 0, 0, 0, 1, 0, 0, 1, 0x4f, 0x52, 0x49, 0x4c, 1 },
-				"ERROR 0: 1; " },
-		{ "second HELLO", 48, { HELLO, HELLO }, NULL },
-		{ "unknown type", 32, { HELLO, 8, 0, 0, 0, 0x40, 0, 0, 0 }, NULL },
-		{ "a server's type", 36, { HELLO, 12, 0, 0, 0, 0x04, 1, 0, 0 }, NULL },
-		{ "short PING", 35, { HELLO, 11, 0, 0, 0, 6, 0, 0, 0 }, NULL },
-		{ "short SUBSCRIBE", 39, { HELLO, 15, 0, 0, 0, 2, 0, 0, 0 }, NULL },
-		{ "short TAKEN", 47, { HELLO, 23, 0, 0, 0, 3, 0, 0, 0 }, NULL },
-		{ "TAKEN of scanout 16", 48, { HELLO, 24, 0, 0, 0, 3, 0, 0, 0, 16 }, NULL },
-		{ "TAKEN of what was not sent", 48,
-				{ HELLO, 24, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 },
-				NULL },
-		{ "short RELEASED", 35, { HELLO, 11, 0, 0, 0, 4, 0, 0, 0 }, NULL },
-		{ "RELEASED 0", 36, { HELLO, 12, 0, 0, 0, 4, 0, 0, 0 }, NULL },
-		{ "RELEASED of another's", 36, { HELLO, 12, 0, 0, 0, 4, 0, 0, 0, 1 }, NULL },
-		{ "short GET_SNAPSHOT", 39, { HELLO, 15, 0, 0, 0, 5, 0, 0, 0, 1 }, NULL },
-		{ "GET_SNAPSHOT with token 0", 40, { HELLO, 16, 0, 0, 0, 5, 0, 0, 0 }, NULL },
-	};
 	struct oriel_resource *res = rig_create(rig, 1, 64, 48);
 	rig_show(rig, 0, res);
 	struct peer *witness = rig_join(rig, 1, 0); // has buffer 1
 	witness->text[0] = '\0';
-	for (size_t i = 0; i < ORIEL_ARRAY_LEN(cases); i++) {
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(malformed_cases); i++) {
 		unsigned int n_lines = rig->n_log_lines;
 		rig->share->log.guest_limit.started = false;
 		struct peer *peer = rig_connect(rig);
-		peer_send_bytes(peer, cases[i].bytes, cases[i].size, -1);
+		peer_send_bytes(peer, malformed_cases[i].bytes, malformed_cases[i].size, -1);
 		rig_run(rig);
-		const char *answer = cases[i].answer != NULL ? cases[i].answer
-							     : "WELCOME v1 4; ERROR 0: 1; ";
-		CHECK(peer_said(peer, answer), "%s", cases[i].name);
-		CHECK(peer->closed, "%s: not disconnected", cases[i].name);
-		CHECK(rig->n_log_lines == n_lines + 1, "%s: %u lines", cases[i].name,
+		const char *answer = malformed_cases[i].answer != NULL
+						     ? malformed_cases[i].answer
+						     : "WELCOME v1 4; ERROR 0: 1; ";
+		CHECK(peer_said(peer, answer), "%s", malformed_cases[i].name);
+		CHECK(peer->closed, "%s: not disconnected", malformed_cases[i].name);
+		CHECK(rig->n_log_lines == n_lines + 1, "%s: %u lines", malformed_cases[i].name,
 				rig->n_log_lines - n_lines);
 		peer_finish(peer);
 		free(peer);
