@@ -34,6 +34,9 @@ int oriel_memory_create(struct oriel_memory **ret);
 /**
  * Map size bytes of fd, from fd_offset, at guest address gpa.
  *
+ * fd_offset need not be a multiple of the page size. A file that cannot be written gives a region
+ * that can be read; what the device writes there, nobody else sees.
+ *
  * Owns: fd is taken: it is closed by this call, whatever it returns.
  *
  * Returns 0, -EINVAL if size is 0, an address range wraps, or the file is shorter than the region,
@@ -55,7 +58,8 @@ int oriel_memory_add_region_take(struct oriel_memory *memory, uint64_t gpa, uint
 ORIEL_API_CHECKED
 int oriel_memory_add_mapped(struct oriel_memory *memory, uint64_t gpa, uint64_t size, void *hva);
 
-/** Remove the region that starts at gpa and has exactly this size. Returns 0 or -ENOENT. */
+/** Remove the region that starts at gpa and has exactly this size. Returns 0, -ENOENT or -ENOMEM.
+ */
 ORIEL_API_CHECKED
 int oriel_memory_remove_region(struct oriel_memory *memory, uint64_t gpa, uint64_t size);
 
@@ -68,14 +72,15 @@ ORIEL_API
 size_t oriel_memory_count_regions(const struct oriel_memory *memory);
 
 /**
- * Handle a SIGBUS at address: if it lies in a region, put zero pages over that whole region and
- * mark it lost, so that the faulting access can go on.
+ * Handle a SIGBUS at address: if it lies in a region that oriel_memory_add_region_take() mapped,
+ * put zero pages over that whole region and mark it lost, so that the faulting access can go on.
  *
  * A front-end can truncate the file behind a region at any time; without this call, made from the
  * program's SIGBUS handler, the next access kills the process. Async-signal-safe. Works on the
  * thread that uses the memory.
  *
- * Returns whether the address was in a region, so that the access may be tried again.
+ * Returns whether the address was in such a region, so that the access may be tried again. What the
+ * embedder has mapped, the embedder must mend.
  */
 ORIEL_API
 bool oriel_memory_handle_fault(struct oriel_memory *memory, void *address);

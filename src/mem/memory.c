@@ -13,7 +13,8 @@
 
 struct oriel_memory {
 	struct oriel_region_registry *registry;
-	struct oriel_mem_map *map; // held: the current one
+	struct oriel_mem_map *empty; // held, so that clearing needs no memory
+	struct oriel_mem_map *map;   // held: the current one
 };
 
 /** A map with room for n regions and none in it. */
@@ -32,13 +33,14 @@ int oriel_memory_create(struct oriel_memory **ret) {
 	}
 	int err = oriel_region_registry_create(&memory->registry);
 	if (err == 0) {
-		memory->map = map_create(0);
-		err = memory->map == NULL ? -ENOMEM : 0;
+		memory->empty = map_create(0);
+		err = memory->empty == NULL ? -ENOMEM : 0;
 	}
 	if (err < 0) {
 		oriel_memory_destroy(memory);
 		return err;
 	}
+	memory->map = oriel_mem_map_hold(memory->empty);
 	*ret = memory;
 	return 0;
 }
@@ -48,6 +50,7 @@ void oriel_memory_destroy(struct oriel_memory *memory) {
 		return;
 	}
 	oriel_mem_map_release(memory->map);
+	oriel_mem_map_release(memory->empty);
 	if (memory->registry != NULL) {
 		oriel_region_registry_release(memory->registry);
 	}
@@ -162,15 +165,7 @@ int oriel_memory_remove_region(struct oriel_memory *memory, uint64_t gpa, uint64
 }
 
 void oriel_memory_clear(struct oriel_memory *memory) {
-	struct oriel_mem_map *map = map_create(0);
-	if (map != NULL) {
-		replace_map(memory, map);
-		return;
-	}
-	// No memory for an empty map: empty this one, unless somebody else looks at it.
-	while (memory->map->n_refs == 1 && memory->map->n_regions > 0) {
-		oriel_region_release(memory->map->regions[--memory->map->n_regions]);
-	}
+	replace_map(memory, oriel_mem_map_hold(memory->empty));
 }
 
 bool oriel_memory_handle_fault(struct oriel_memory *memory, void *address) {

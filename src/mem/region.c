@@ -4,7 +4,10 @@
  *
  * The fault handler walks the registry's list without a lock. It runs on the thread that touched
  * guest memory, at that instruction, and no code touches guest memory while it changes the list; so
- * the list is whole whenever the handler sees it.
+ * the list is whole whenever the handler sees it. The signal fences keep the compiler to that.
+ *
+ * A file that cannot be written is mapped privately: reading works, and what we write stays with
+ * us, at most the region's size. So no writer needs to know, and none can fault.
  */
 #include "mem/region.h"
 
@@ -12,9 +15,11 @@
 #include "base/error.h"
 
 #include <assert.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int oriel_region_registry_create(struct oriel_region_registry **ret) {
@@ -49,6 +54,8 @@ int oriel_region_create_mapped(struct oriel_region_registry *registry, uint64_t 
 	region->size = size;
 	region->hva = hva;
 	oriel_list_append(&registry->regions, &region->link);
+	// Partner: oriel_region_registry_handle_fault().
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	*ret = region;
 	return 0;
 }
@@ -66,6 +73,25 @@ static int check_file(int fd, uint64_t end) {
 	return 0;
 }
 
+/** What mmap() and munmap() want offsets and sizes of this file to be multiples of. */
+static uint64_t page_size_of(int fd) {
+	struct statfs fs;
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC && fs.f_bsize > 0) {
+		return (uint64_t)fs.f_bsize;
+	}
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void *map_file(int fd, size_t size, off_t offset) {
+	const int prot = PROT_READ | PROT_WRITE;
+	void *mapping = mmap(NULL, size, prot, MAP_SHARED | MAP_NORESERVE, fd, offset);
+	// Opened for reading only, or sealed against writing.
+	if (mapping == MAP_FAILED && (errno == EACCES || errno == EPERM)) {
+		mapping = mmap(NULL, size, prot, MAP_PRIVATE | MAP_NORESERVE, fd, offset);
+	}
+	return mapping;
+}
+
 int oriel_region_create(struct oriel_region_registry *registry, uint64_t gpa, uint64_t size,
 		uint64_t fd_offset, int fd, struct oriel_region **ret) {
 	uint64_t end;
@@ -76,12 +102,12 @@ int oriel_region_create(struct oriel_region_registry *registry, uint64_t gpa, ui
 	if (err < 0) {
 		return err;
 	}
-	// mmap() wants an offset of whole pages; the region may begin inside one.
-	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	// The region may begin and end inside a page.
+	const uint64_t page = page_size_of(fd);
 	const uint64_t lead = fd_offset % page;
-	size_t mapping_size = (size_t)(size + lead);
-	void *mapping = mmap(NULL, mapping_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-			fd, (off_t)(fd_offset - lead));
+	const uint64_t used = size + lead;
+	const size_t mapping_size = (size_t)(used + (page - used % page) % page);
+	void *mapping = map_file(fd, mapping_size, (off_t)(fd_offset - lead));
 	if (mapping == MAP_FAILED) {
 		return oriel_errno();
 	}
@@ -109,6 +135,7 @@ void oriel_region_release(struct oriel_region *region) {
 		return;
 	}
 	oriel_list_remove(&region->link);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); // partner as in oriel_region_create_mapped()
 	if (region->mapping != NULL) {
 		munmap(region->mapping, region->mapping_size);
 	}
@@ -116,22 +143,27 @@ void oriel_region_release(struct oriel_region *region) {
 	free(region);
 }
 
+static bool put_zeros(struct oriel_region *region) {
+	// Zeros that cannot be read either: it is not for want of a file.
+	if (region->lost) {
+		return false;
+	}
+	const int saved_errno = errno; // of whoever was interrupted
+	void *zeros = mmap(region->mapping, region->mapping_size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+	errno = saved_errno;
+	region->lost = zeros != MAP_FAILED;
+	return region->lost;
+}
+
 bool oriel_region_registry_handle_fault(struct oriel_region_registry *registry, void *address) {
 	const uintptr_t at = (uintptr_t)address;
 	oriel_list_for_each(link, following, &registry->regions) {
 		struct oriel_region *region = oriel_container_of(link, struct oriel_region, link);
-		uintptr_t start = (uintptr_t)region->mapping;
-		if (region->mapping == NULL || at < start || at - start >= region->mapping_size) {
-			continue;
+		const uintptr_t start = (uintptr_t)region->mapping;
+		if (region->mapping != NULL && at >= start && at - start < region->mapping_size) {
+			return put_zeros(region);
 		}
-		// A region that is lost already cannot fault for want of a file.
-		if (region->lost) {
-			return false;
-		}
-		void *zeros = mmap(region->mapping, region->mapping_size, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-		region->lost = zeros != MAP_FAILED;
-		return region->lost;
 	}
 	return false;
 }

@@ -30,7 +30,7 @@ struct oriel_region {
 	// What we mapped ourselves, whole pages; NULL if the embedder did.
 	uint8_t *mapping;
 	size_t mapping_size;
-	bool lost; // zero pages are in its place
+	bool lost; // zero pages are in its place; only the fault handler looks
 };
 
 struct oriel_mem_map {
