@@ -8,7 +8,6 @@
 #include "fixture/fail_alloc.h"
 #include "mem/map.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>

@@ -23,15 +23,19 @@ struct virtq_desc {
 
 /** Functions of a ring layout. The queue is started and not broken, unless they say otherwise. */
 struct virtq_layout {
+	/** Whether a ring like this can be: 0 or -EINVAL. */
+	int (*check_config)(const struct oriel_virtq_config *config);
 	/** Look the ring's parts up in vq->map. -EFAULT if one is not there. */
 	int (*map_ring)(struct oriel_virtq *vq);
-	/** Set the indices at start; the ring is mapped. */
+	/** Set the indices at start, and ask for kicks; the ring is mapped. */
 	void (*begin)(struct oriel_virtq *vq, uint32_t base);
 	/** Where to go on from. The ring need not be mapped. */
 	uint32_t (*get_base)(const struct oriel_virtq *vq);
 	int (*pop)(struct oriel_virtq *vq, struct oriel_chain *ret);
 	uint32_t (*count_available)(const struct oriel_virtq *vq);
+	/** Give a chain back, to the ring unless the queue is broken, and in our books always. */
 	void (*push)(struct oriel_virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written);
+	/** The queue may be broken: what was pushed before still counts. */
 	bool (*publish)(struct oriel_virtq *vq);
 	bool (*enable_kicks)(struct oriel_virtq *vq);
 	void (*disable_kicks)(struct oriel_virtq *vq);

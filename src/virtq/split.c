@@ -15,6 +15,7 @@
 
 #include "base/compiler.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -25,6 +26,8 @@
 #define IDX_OFFSET 2u
 #define RING_OFFSET 4u
 #define USED_ELEM_SIZE 8u
+
+#define MAX_SIZE 32768u
 
 #define AVAIL_F_NO_INTERRUPT 1u
 #define USED_F_NO_NOTIFY 1u
@@ -53,28 +56,53 @@ static size_t mask(const struct oriel_virtq *vq, uint16_t i) {
 	return i & (vq->config.size - 1u);
 }
 
-static int split_map_ring(struct oriel_virtq *vq) {
-	const struct oriel_virtq_config *config = &vq->config;
-	const uint64_t size = config->size;
-	struct virtq_split *split = &vq->split;
-	split->desc = oriel_mem_map_get(vq->map, config->desc_gpa, VIRTQ_DESC_SIZE * size);
-	split->avail = oriel_mem_map_get(vq->map, config->driver_gpa, 6 + 2 * size);
-	split->used = oriel_mem_map_get(vq->map, config->device_gpa, 6 + USED_ELEM_SIZE * size);
-	bool there = split->desc != NULL && split->avail != NULL && split->used != NULL;
-	// A region may begin anywhere in its file; atomic accesses need alignment here too.
-	bool aligned = ((uintptr_t)split->avail & 1) == 0 && ((uintptr_t)split->used & 3) == 0;
-	return there && aligned ? 0 : -EFAULT;
+/*
+ * The standard has room for the event fields in every ring; without the feature nobody touches
+ * them, and there are drivers that leave them out.
+ */
+
+static uint64_t avail_size(const struct oriel_virtq_config *config) {
+	return RING_OFFSET + 2u * (uint64_t)config->size + (config->event_idx ? 2u : 0u);
 }
 
-static void split_begin(struct oriel_virtq *vq, uint32_t base) {
+static uint64_t used_size(const struct oriel_virtq_config *config) {
+	return RING_OFFSET + USED_ELEM_SIZE * (uint64_t)config->size +
+	       (config->event_idx ? 2u : 0u);
+}
+
+static uint64_t desc_size(const struct oriel_virtq_config *config) {
+	return VIRTQ_DESC_SIZE * (uint64_t)config->size;
+}
+
+static bool is_apart(uint64_t a_gpa, uint64_t a_size, uint64_t b_gpa, uint64_t b_size) {
+	return a_gpa < b_gpa ? b_gpa - a_gpa >= a_size : a_gpa - b_gpa >= b_size;
+}
+
+/** virtio 1.3, 2.7: sizes are powers of two; the parts are aligned to 16, 2 and 4 bytes. */
+static int split_check_config(const struct oriel_virtq_config *config) {
+	bool size_is_good = config->size != 0 && config->size <= MAX_SIZE &&
+			    (config->size & (config->size - 1)) == 0;
+	bool is_aligned = config->desc_gpa % 16 == 0 && config->driver_gpa % 2 == 0 &&
+			  config->device_gpa % 4 == 0;
+	bool parts_are_apart = is_apart(config->desc_gpa, desc_size(config), config->driver_gpa,
+					       avail_size(config)) &&
+			       is_apart(config->driver_gpa, avail_size(config), config->device_gpa,
+					       used_size(config)) &&
+			       is_apart(config->desc_gpa, desc_size(config), config->device_gpa,
+					       used_size(config));
+	return size_is_good && is_aligned && parts_are_apart ? 0 : -EINVAL;
+}
+
+static int split_map_ring(struct oriel_virtq *vq) {
+	const struct oriel_virtq_config *config = &vq->config;
 	struct virtq_split *split = &vq->split;
-	split->next_avail = (uint16_t)base;
-	split->seen_avail = split->next_avail;
-	// The used index is in the ring alone. One that cannot be is not believed.
-	uint16_t used = load_u16(split->used + IDX_OFFSET);
-	bool plausible = (uint16_t)(split->next_avail - used) <= vq->config.size;
-	split->next_used = plausible ? used : split->next_avail;
-	split->published = split->next_used;
+	split->desc = oriel_mem_map_get(vq->map, config->desc_gpa, desc_size(config));
+	split->avail = oriel_mem_map_get(vq->map, config->driver_gpa, avail_size(config));
+	split->used = oriel_mem_map_get(vq->map, config->device_gpa, used_size(config));
+	bool is_there = split->desc != NULL && split->avail != NULL && split->used != NULL;
+	// A region may begin anywhere in its file; atomic accesses need alignment here too.
+	bool is_aligned = ((uintptr_t)split->avail & 1) == 0 && ((uintptr_t)split->used & 3) == 0;
+	return is_there && is_aligned ? 0 : -EFAULT;
 }
 
 static uint32_t split_get_base(const struct oriel_virtq *vq) {
@@ -129,12 +157,17 @@ static int split_pop(struct oriel_virtq *vq, struct oriel_chain *ret) {
 static void split_push(struct oriel_virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written) {
 	(void)n_slots;
 	struct virtq_split *split = &vq->split;
+	const uint64_t bit = 1ull << (id % 64);
+	assert(id < vq->config.size && (vq->in_flight[id / 64] & bit) != 0);
+	vq->in_flight[id / 64] &= ~bit;
+	vq->n_in_flight--;
+	if (vq->broken != NULL) {
+		return;
+	}
 	uint8_t *element = split->used + RING_OFFSET + USED_ELEM_SIZE * mask(vq, split->next_used);
 	store_u32(element, id);
 	store_u32(element + 4, written);
 	split->next_used++;
-	vq->in_flight[id / 64] &= ~(1ull << (id % 64));
-	vq->n_in_flight--;
 }
 
 static bool split_publish(struct oriel_virtq *vq) {
@@ -173,7 +206,22 @@ static void split_disable_kicks(struct oriel_virtq *vq) {
 	}
 }
 
+static void split_begin(struct oriel_virtq *vq, uint32_t base) {
+	struct virtq_split *split = &vq->split;
+	split->next_avail = (uint16_t)base;
+	split->seen_avail = split->next_avail;
+	// The used index is in the ring alone. One that cannot be is not believed.
+	uint16_t used = load_u16(split->used + IDX_OFFSET);
+	bool plausible = (uint16_t)(split->next_avail - used) <= vq->config.size;
+	split->next_used = plausible ? used : split->next_avail;
+	split->published = split->next_used;
+	// Whoever served the ring before may have left kicks off, by either means.
+	store_u16(split->used + FLAGS_OFFSET, 0);
+	(void)split_enable_kicks(vq);
+}
+
 const struct virtq_layout virtq_split_layout = {
+	.check_config = split_check_config,
 	.map_ring = split_map_ring,
 	.begin = split_begin,
 	.get_base = split_get_base,

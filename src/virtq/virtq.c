@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MAX_SIZE 32768u
-
 int oriel_virtq_create(struct oriel_virtq **ret) {
 	struct oriel_virtq *vq = calloc(1, sizeof(*vq));
 	if (vq == NULL) {
@@ -31,26 +29,17 @@ int virtq_break(struct oriel_virtq *vq, const char *reason) {
 	return -EBADMSG;
 }
 
-/** virtio 1.3, 2.7: sizes are powers of two; the parts are aligned to 16, 2 and 4 bytes. */
-static int check_config(const struct oriel_virtq_config *config) {
-	if (config->packed) {
-		return -EOPNOTSUPP;
-	}
-	bool size_is_good = config->size != 0 && config->size <= MAX_SIZE &&
-			    (config->size & (config->size - 1)) == 0;
-	bool aligned = config->desc_gpa % 16 == 0 && config->driver_gpa % 2 == 0 &&
-		       config->device_gpa % 4 == 0;
-	return size_is_good && aligned ? 0 : -EINVAL;
-}
-
 int oriel_virtq_start(struct oriel_virtq *vq, const struct oriel_virtq_config *config,
 		struct oriel_mem_map *map) {
 	assert(vq->map == NULL);
-	int err = check_config(config);
+	if (config->packed) {
+		return -EOPNOTSUPP;
+	}
+	vq->layout = &virtq_split_layout;
+	int err = vq->layout->check_config(config);
 	if (err < 0) {
 		return err;
 	}
-	vq->layout = &virtq_split_layout;
 	vq->config = *config;
 	vq->map = oriel_mem_map_hold(map);
 	err = vq->layout->map_ring(vq);
@@ -76,9 +65,7 @@ uint32_t oriel_virtq_stop(struct oriel_virtq *vq) {
 		return 0;
 	}
 	uint32_t base = vq->layout->get_base(vq);
-	if (vq->is_mapped) {
-		vq->layout->enable_kicks(vq); // leave no suppression behind
-	}
+	// Nothing is written any more: the guest may use the memory for something else by now.
 	oriel_mem_map_release(vq->map);
 	free(vq->spans);
 	free(vq->in_flight);
@@ -130,7 +117,7 @@ uint32_t oriel_virtq_count_in_flight(const struct oriel_virtq *vq) {
 }
 
 void oriel_virtq_push(struct oriel_virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written) {
-	if (vq->is_mapped) {
+	if (vq->map != NULL) {
 		vq->layout->push(vq, id, n_slots, written);
 	}
 }

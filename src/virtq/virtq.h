@@ -16,7 +16,10 @@
 
 #include <stdbool.h>
 
-/** Descriptors in one chain, those of an indirect table included. Linux sends over 1,000. */
+/**
+ * Descriptors in one chain, those of an indirect table included, but not the one that points to it.
+ * Linux sends over 1,000.
+ */
 #define ORIEL_VIRTQ_MAX_CHAIN 4096u
 
 /** Spans that one chain may resolve to: descriptors, and some that cross regions. */
@@ -68,16 +71,22 @@ int oriel_virtq_create(struct oriel_virtq **ret);
 void oriel_virtq_destroy(struct oriel_virtq *vq);
 
 /**
- * Start a stopped queue on the given map, which it holds until it is stopped.
+ * Start a stopped queue on the given map, which it holds until it is stopped. It asks for kicks;
+ * chains that came before need none, so look at the queue.
  *
- * Returns 0, -EINVAL for a bad size or misaligned addresses, -EFAULT if a part of the ring does not
- * lie in one region of guest memory, or -ENOMEM.
+ * Returns 0, -EINVAL for a bad size or misaligned or overlapping parts, -EFAULT if a part of the
+ * ring does not lie in one region of guest memory, or -ENOMEM.
  */
 ORIEL_MUST_CHECK
 int oriel_virtq_start(struct oriel_virtq *vq, const struct oriel_virtq_config *config,
 		struct oriel_mem_map *map);
 
-/** Stop a queue (a no-op if it is) and return the base to go on from. */
+/**
+ * Stop a queue (a no-op if it is) and return the base to go on from.
+ *
+ * Chains in flight are forgotten, pushed ones that were not published too. Guest memory is not
+ * written.
+ */
 uint32_t oriel_virtq_stop(struct oriel_virtq *vq);
 
 /**
@@ -111,11 +120,14 @@ uint32_t oriel_virtq_count_available(const struct oriel_virtq *vq);
 /** Chains popped and not pushed back yet. */
 uint32_t oriel_virtq_count_in_flight(const struct oriel_virtq *vq);
 
-/** Give a chain back with the number of bytes written. The guest sees it at the next publish. */
+/**
+ * Give a chain in flight back with the number of bytes written. The guest sees it at the next
+ * publish; if the queue is broken, never.
+ */
 void oriel_virtq_push(struct oriel_virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written);
 
 /**
- * Show the guest all chains that were pushed, at once.
+ * Show the guest all chains that were pushed, at once; also those pushed before the queue broke.
  *
  * Returns whether the guest wants to be interrupted for them.
  */

@@ -83,8 +83,7 @@ static int fetch_from(struct walk *walk, const struct table *table, uint32_t i,
 	return 0;
 }
 
-/** Walk one table from entry i. *ret_indirect is the descriptor of an indirect table, if one ends
- * it. */
+/** Walk one table from entry i. *ret_indirect is the descriptor that ends it if it is INDIRECT. */
 static int walk_table(struct walk *walk, const struct table *table, uint32_t i,
 		struct virtq_desc *ret_indirect) {
 	for (uint32_t n = 0; n < table->n_entries; n++) {
@@ -93,15 +92,15 @@ static int walk_table(struct walk *walk, const struct table *table, uint32_t i,
 		if (err < 0) {
 			return err;
 		}
-		if (++walk->n_descs > ORIEL_VIRTQ_MAX_CHAIN) {
-			return virtq_break(walk->vq, "a chain of too many descriptors");
-		}
 		if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0) {
 			if (table->indirect) {
 				return virtq_break(walk->vq, "an indirect table in another");
 			}
 			*ret_indirect = desc;
 			return 0;
+		}
+		if (++walk->n_descs > ORIEL_VIRTQ_MAX_CHAIN) {
+			return virtq_break(walk->vq, "a chain of too many descriptors");
 		}
 		err = add_buffer(walk, &desc);
 		if (err < 0 || (desc.flags & VIRTQ_DESC_F_NEXT) == 0) {
