@@ -29,22 +29,39 @@ void oriel_mem_map_release(struct oriel_mem_map *map) {
 	free(map);
 }
 
-/** The region that has gpa, or NULL. */
-static const struct oriel_region *find_region(const struct oriel_mem_map *map, uint64_t gpa) {
+static bool region_has(const struct oriel_region *region, uint64_t gpa) {
+	return gpa >= region->gpa && gpa - region->gpa < region->size;
+}
+
+static struct oriel_region *search(const struct oriel_mem_map *map, uint64_t gpa) {
 	size_t low = 0;
 	size_t high = map->n_regions;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		const struct oriel_region *region = map->regions[middle];
+		struct oriel_region *region = map->regions[middle];
+		if (region_has(region, gpa)) {
+			return region;
+		}
 		if (gpa < region->gpa) {
 			high = middle;
-		} else if (gpa - region->gpa >= region->size) {
-			low = middle + 1;
 		} else {
-			return region;
+			low = middle + 1;
 		}
 	}
 	return NULL;
+}
+
+/** The region that has gpa, or NULL. Mostly it is the one that was found last. */
+static const struct oriel_region *find_region(const struct oriel_mem_map *map, uint64_t gpa) {
+	if (map->found != NULL && region_has(map->found, gpa)) {
+		return map->found;
+	}
+	struct oriel_region *region = search(map, gpa);
+	if (region != NULL) {
+		// No map is const itself, and nobody can tell that this one changed.
+		((struct oriel_mem_map *)(uintptr_t)map)->found = region;
+	}
+	return region;
 }
 
 int oriel_mem_map_resolve(const struct oriel_mem_map *map, uint64_t gpa, uint64_t size,

@@ -19,7 +19,8 @@
 #define SIZE 0x100u
 
 static const uint64_t bases[] = { LOW, MIDDLE, APART, TOP };
-static uint8_t bytes[ORIEL_ARRAY_LEN(bases)][SIZE];
+// Apart from each other here, so that a walk over the edge goes wrong.
+static uint8_t bytes[ORIEL_ARRAY_LEN(bases)][SIZE + 64];
 
 struct fixture {
 	struct oriel_memory *memory;

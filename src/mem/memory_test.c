@@ -140,6 +140,24 @@ static void test_a_held_map_stays(void **state) {
 	assert_int_equal(errno, ENOMEM);
 }
 
+static void test_destruction(void **state) {
+	(void)state;
+	oriel_memory_destroy(NULL);
+	oriel_mem_map_release(NULL);
+	struct oriel_memory *memory;
+	assert_int_equal(oriel_memory_create(&memory), 0);
+	int fd = memfd_create("test", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	assert_int_equal(oriel_memory_add_region_take(memory, SIZE, SIZE, 0, fd), 0);
+	struct oriel_mem_map *map = oriel_memory_hold_map(memory);
+	void *hva = oriel_mem_map_get(map, SIZE, SIZE);
+	oriel_mem_map_release(map);
+	assert_int_equal(msync(hva, SIZE, MS_ASYNC), 0);
+	oriel_memory_destroy(memory);
+	assert_int_equal(msync(hva, SIZE, MS_ASYNC), -1);
+	assert_int_equal(errno, ENOMEM);
+}
+
 static int attempt_all(void *user) {
 	(void)user;
 	struct oriel_memory *memory;
@@ -182,6 +200,7 @@ int main(void) {
 		cmocka_unit_test(test_the_table_gets_full),
 		cmocka_unit_test(test_removals),
 		cmocka_unit_test(test_a_held_map_stays),
+		cmocka_unit_test(test_destruction),
 		cmocka_unit_test(test_every_allocation_may_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,7 @@ struct oriel_region {
 
 struct oriel_mem_map {
 	uint32_t n_refs;
+	struct oriel_region *found; // by the last lookup, or NULL; saves most searches
 	size_t n_regions;
 	struct oriel_region *regions[]; // sorted by gpa, disjoint
 };

@@ -68,6 +68,15 @@ static void test_configs(void **state) {
 		{ "H-035: the descriptors in the used ring", 8, USED + 64, AVAIL, USED, 0,
 				-EINVAL },
 		{ "the descriptors behind it", 8, USED + 80, AVAIL, USED, 0, 0 },
+		{ "touching from below: used, descriptors", 8, DESC, AVAIL, DESC - 68, 0, 0 },
+		{ "H-035: overlapping from below: used, descriptors", 8, DESC, AVAIL, DESC - 64, 0,
+				-EINVAL },
+		{ "touching from below: available, descriptors", 8, DESC, DESC - 20, USED, 0, 0 },
+		{ "H-035: overlapping from below: available, descriptors", 8, DESC, DESC - 18, USED,
+				0, -EINVAL },
+		{ "touching from below: used, available", 8, DESC, USED + 68, USED, 0, 0 },
+		{ "H-035: overlapping from below: used, available", 8, DESC, USED + 66, USED, 0,
+				-EINVAL },
 		{ "a packed ring", 8, DESC, AVAIL, USED, PACKED, -EOPNOTSUPP },
 	};
 	struct virtq_rig rig;
@@ -89,6 +98,50 @@ static void test_configs(void **state) {
 		CHECK(!oriel_virtq_is_started(rig.vq), "%s", rows[i].name);
 	}
 	virtq_rig_finish(&rig);
+}
+
+/** A region may begin at any byte of its file; what is accessed atomically must not. */
+static void test_host_alignment(void **state) {
+	(void)state;
+	static const struct {
+		const char *name;
+		size_t avail_shift, used_shift;
+		int err;
+	} rows[] = {
+		{ "all aligned", 0, 0, 0 },
+		{ "available ring at 1", 1, 0, -EFAULT },
+		{ "available ring at 2", 2, 0, 0 },
+		{ "used ring at 1", 0, 1, -EFAULT },
+		{ "used ring at 2", 0, 2, -EFAULT },
+		{ "used ring at 4", 0, 4, 0 },
+	};
+	static _Alignas(8) uint8_t desc[256], avail[64], used[256];
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(rows); i++) {
+		struct oriel_memory *memory;
+		assert_int_equal(oriel_memory_create(&memory), 0);
+		uint8_t *hvas[] = { desc + 1, avail + rows[i].avail_shift,
+			used + rows[i].used_shift };
+		for (size_t k = 0; k < 3; k++) {
+			uint64_t gpa = 0x1000 * (k + 1);
+			assert_int_equal(oriel_memory_add_mapped(memory, gpa, k == 1 ? 32 : 128,
+							 hvas[k]),
+					0);
+		}
+		struct oriel_mem_map *map = oriel_memory_hold_map(memory);
+		const struct oriel_virtq_config config = {
+			.size = 8,
+			.desc_gpa = 0x1000,
+			.driver_gpa = 0x2000,
+			.device_gpa = 0x3000,
+		};
+		struct oriel_virtq *vq;
+		assert_int_equal(oriel_virtq_create(&vq), 0);
+		int err = oriel_virtq_start(vq, &config, map);
+		CHECK(err == rows[i].err, "%s: %d", rows[i].name, err);
+		oriel_virtq_destroy(vq);
+		oriel_mem_map_release(map);
+		oriel_memory_destroy(memory);
+	}
 }
 
 static void test_the_largest_ring(void **state) {
@@ -385,6 +438,7 @@ static void test_every_allocation_may_fail(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_configs),
+		cmocka_unit_test(test_host_alignment),
 		cmocka_unit_test(test_the_largest_ring),
 		cmocka_unit_test(test_indices_at_start),
 		cmocka_unit_test(test_stop_and_go_on),
