@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void oriel_fd_close(int *fd) {
@@ -44,4 +45,13 @@ void oriel_eventfd_drain(int fd) {
 	uint64_t count;
 	ssize_t n = read(fd, &count, sizeof(count));
 	(void)n;
+}
+
+void oriel_eventfd_drain_shared(int fd) {
+	uint64_t count;
+	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
+	ssize_t n = preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
+	if (n < 0 && errno == EOPNOTSUPP) { // not an eventfd, or Linux before 5.8
+		n = read(fd, &count, sizeof(count));
+	}
 }

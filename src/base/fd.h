@@ -23,7 +23,13 @@ int oriel_fd_set_nonblocking(int fd);
 /** Add 1 to an eventfd. A full counter is as good as a written one, so nothing can fail. */
 void oriel_eventfd_signal(int fd);
 
-/** Empty an eventfd. */
+/** Empty a non-blocking eventfd of ours. */
 void oriel_eventfd_drain(int fd);
+
+/**
+ * Empty an eventfd that a peer made and still uses: its flags are not ours to change, so this does
+ * not wait even if it is a blocking one. Call it when it was reported readable.
+ */
+void oriel_eventfd_drain_shared(int fd);
 
 #endif

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/* See command.h. The order of the checks, and which response each gives, is that of HACKING.md. */
+#include "device/command.h"
+
+#include "device/device.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#define BIT(feature) (1ull << (feature))
+
+enum { CONTROL = VIRTIO_GPU_QUEUE_CONTROL, CURSOR = VIRTIO_GPU_QUEUE_CURSOR };
+
+// Sorted by type. GET_EDID has no gate: Windows sends it if it was merely offered, which it always
+// is.
+static const struct oriel_command commands[] = {
+	{ VIRTIO_GPU_CMD_GET_DISPLAY_INFO, CONTROL, 0, 0, oriel_run_get_display_info,
+			"GET_DISPLAY_INFO" },
+	{ VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, CONTROL, ORIEL_CMD_CREATE_2D_SIZE, 0,
+			oriel_run_create_2d, "RESOURCE_CREATE_2D" },
+	{ VIRTIO_GPU_CMD_RESOURCE_UNREF, CONTROL, ORIEL_CMD_UNREF_SIZE, 0, oriel_run_unref,
+			"RESOURCE_UNREF" },
+	{ VIRTIO_GPU_CMD_SET_SCANOUT, CONTROL, ORIEL_CMD_SET_SCANOUT_SIZE, 0, oriel_run_set_scanout,
+			"SET_SCANOUT" },
+	{ VIRTIO_GPU_CMD_RESOURCE_FLUSH, CONTROL, ORIEL_CMD_FLUSH_SIZE, 0, oriel_run_flush,
+			"RESOURCE_FLUSH" },
+	{ VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, CONTROL, ORIEL_CMD_TRANSFER_TO_HOST_2D_SIZE, 0,
+			oriel_run_transfer_to_host_2d, "TRANSFER_TO_HOST_2D" },
+	{ VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, CONTROL, ORIEL_CMD_ATTACH_BACKING_SIZE, 0,
+			oriel_run_attach_backing, "RESOURCE_ATTACH_BACKING" },
+	{ VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, CONTROL, ORIEL_CMD_DETACH_BACKING_SIZE, 0,
+			oriel_run_detach_backing, "RESOURCE_DETACH_BACKING" },
+	{ VIRTIO_GPU_CMD_GET_EDID, CONTROL, ORIEL_CMD_GET_EDID_SIZE, 0, oriel_run_get_edid,
+			"GET_EDID" },
+	{ VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, CONTROL, ORIEL_CMD_ASSIGN_UUID_SIZE,
+			BIT(VIRTIO_GPU_F_RESOURCE_UUID), oriel_run_assign_uuid,
+			"RESOURCE_ASSIGN_UUID" },
+	{ VIRTIO_GPU_CMD_UPDATE_CURSOR, CURSOR, ORIEL_CMD_UPDATE_CURSOR_SIZE, 0,
+			oriel_run_update_cursor, "UPDATE_CURSOR" },
+	{ VIRTIO_GPU_CMD_MOVE_CURSOR, CURSOR, ORIEL_CMD_UPDATE_CURSOR_SIZE, 0,
+			oriel_run_move_cursor, "MOVE_CURSOR" },
+};
+
+const struct oriel_command *oriel_command_get(uint32_t type) {
+	size_t begin = 0;
+	size_t end = ORIEL_ARRAY_LEN(commands);
+	while (begin < end) {
+		size_t middle = begin + (end - begin) / 2;
+		if (commands[middle].type == type) {
+			return &commands[middle];
+		}
+		if (commands[middle].type < type) {
+			begin = middle + 1;
+		} else {
+			end = middle;
+		}
+	}
+	return NULL;
+}
+
+/** Read the header, and join the timeline: whatever fails from here on keeps its place. */
+static int read_header(struct oriel_request *req) {
+	uint8_t raw[ORIEL_CTRL_HDR_SIZE];
+	int err = oriel_request_read(req, raw, sizeof(raw));
+	if (err < 0) {
+		return err;
+	}
+	struct oriel_reader r = oriel_reader_of(raw, sizeof(raw));
+	err = oriel_decode_ctrl_hdr(&r, &req->hdr);
+	if (err < 0) {
+		return err;
+	}
+	req->fenced = (req->hdr.flags & VIRTIO_GPU_FLAG_FENCE) != 0;
+	if (req->fenced) {
+		oriel_timeline_join(&req->queue->timeline, req);
+	}
+	return 0;
+}
+
+static enum oriel_resp check_and_run(struct oriel_gpu *gpu, struct oriel_request *req) {
+	uint64_t size = req->n_readable_bytes;
+	if (read_header(req) < 0) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
+				"%" PRIu64 " bytes are no header", size);
+	}
+	const struct oriel_command *command = oriel_command_get(req->hdr.type);
+	req->command = command;
+	if (command == NULL) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC, "no command 0x%" PRIx32,
+				req->hdr.type);
+	}
+	if ((command->needs & ~gpu->features) != 0) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC, "not negotiated");
+	}
+	if (command->queue != req->queue->index) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC, "on the wrong queue");
+	}
+	uint8_t raw[ORIEL_MAX_REQUEST_SIZE];
+	assert(command->body_size <= sizeof(raw));
+	if (oriel_request_read(req, raw, command->body_size) < 0) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_PARAMETER,
+				"%" PRIu64 " bytes, it has %u", size,
+				ORIEL_CTRL_HDR_SIZE + command->body_size);
+	}
+	struct oriel_reader body = oriel_reader_of(raw, command->body_size);
+	return command->run(gpu, req, &body);
+}
+
+void oriel_command_run(struct oriel_gpu *gpu, struct oriel_request *req) {
+	enum oriel_resp resp = check_and_run(gpu, req);
+	if (resp != ORIEL_RESP_PENDING) {
+		oriel_request_finish(req, resp);
+	}
+}

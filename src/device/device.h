@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The GPU's state, shared by the files of this folder. Private to it.
+ *
+ * Theory of operation. Two queues (queue.h) take turns on the loop; a turn pops chains, which
+ * become requests (request.h); the command table (command.h) checks them and calls a handler
+ * (run_*.c), which works on the resource table, asks the renderer to draw, and tells the screen
+ * what changed. Fenced requests go back in the order of their timelines (timeline.h). What a guest
+ * makes us keep is charged to `limits`.
+ *
+ * All guest state is in here and goes at a reset: resources, screen, features, events. What the
+ * embedder gave stays: displays, heads, renderer, options.
+ */
+#ifndef ORIEL_DEVICE_H
+#define ORIEL_DEVICE_H
+
+#include "device/command.h"
+#include "device/queue.h"
+#include "display/screen.h"
+#include "host/log.h"
+#include "oriel/gpu.h"
+
+#define ORIEL_GPU_N_QUEUES 2u
+
+struct oriel_gpu {
+	struct oriel_virtio base;
+	struct oriel_loop *loop;
+	struct oriel_renderer *renderer;
+	struct oriel_log log;
+
+	struct oriel_memory *memory; // owned
+	struct oriel_gpu_queue queues[ORIEL_GPU_N_QUEUES];
+	uint64_t features; // negotiated, and of those only what we have
+
+	struct oriel_screen screen;
+	struct oriel_resource_limits limits;
+	struct oriel_resource_table resources;
+	uint64_t max_backing_entries;
+
+	// What the guest is told about its outputs: our own answer, or what a display said last.
+	struct oriel_head default_heads[ORIEL_MAX_SCANOUTS];
+	struct oriel_head heads[ORIEL_MAX_SCANOUTS];
+	uint32_t events_read;
+
+	// The response that is being written; one at a time.
+	uint8_t response[ORIEL_MAX_RESPONSE_SIZE];
+	struct oriel_writer body;
+	// The cursor image that is being read.
+	uint8_t cursor_pixels[ORIEL_CURSOR_BYTES];
+
+	uint64_t n_commands;
+	uint64_t n_errors;
+};
+
+static inline struct oriel_gpu_queue *oriel_gpu_get_control_queue(struct oriel_gpu *gpu) {
+	return &gpu->queues[VIRTIO_GPU_QUEUE_CONTROL];
+}
+
+static inline struct oriel_gpu_queue *oriel_gpu_get_cursor_queue(struct oriel_gpu *gpu) {
+	return &gpu->queues[VIRTIO_GPU_QUEUE_CURSOR];
+}
+
+#endif

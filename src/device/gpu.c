@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The device itself: include/oriel/gpu.h, and the device contract of include/oriel/virtio.h.
+ */
+#include "device/device.h"
+
+#include "protocol/edid.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(feature) (1ull << (feature))
+
+/** What we serve whether it was offered or not: some VMMs do not ask us (design: front-ends). */
+#define RING_FEATURES \
+	(BIT(ORIEL_VIRTIO_F_INDIRECT_DESC) | BIT(ORIEL_VIRTIO_F_EVENT_IDX) | \
+			BIT(ORIEL_VIRTIO_F_VERSION_1))
+#define GPU_FEATURES (BIT(VIRTIO_GPU_F_EDID) | BIT(VIRTIO_GPU_F_RESOURCE_UUID))
+
+#define DEFAULT_WIDTH 1280u
+#define DEFAULT_HEIGHT 800u
+#define DEFAULT_CONTROL_QUEUE_SIZE 256u
+#define DEFAULT_CURSOR_QUEUE_SIZE 16u
+#define MAX_QUEUE_SIZE 1024u
+
+#define DEFAULT_MAX_RESOURCES 16384u
+#define DEFAULT_MAX_HOST_MEMORY (1024ull * 1024 * 1024)
+#define DEFAULT_MAX_BACKING_ENTRIES 262144u
+#define DEFAULT_MAX_BACKING_MEMORY (256ull * 1024 * 1024)
+#define DEFAULT_MAX_DIMENSION 16384u
+
+/** The feature without which blobs are not offered; the field must not read as 0 all the same. */
+#define BLOB_ALIGNMENT 4096u
+
+static struct oriel_gpu *gpu_of(struct oriel_virtio *virtio) {
+	return oriel_container_of(virtio, struct oriel_gpu, base);
+}
+
+static uint64_t gpu_get_features(struct oriel_virtio *virtio) {
+	(void)virtio;
+	return GPU_FEATURES | RING_FEATURES;
+}
+
+static void gpu_set_features(struct oriel_virtio *virtio, uint64_t features) {
+	gpu_of(virtio)->features = features & (GPU_FEATURES | RING_FEATURES);
+}
+
+static void gpu_read_config(struct oriel_virtio *virtio, uint32_t offset, void *buf, size_t size) {
+	struct oriel_gpu *gpu = gpu_of(virtio);
+	uint8_t config[ORIEL_GPU_CONFIG_SIZE];
+	struct oriel_writer w = oriel_writer_of(config, sizeof(config));
+	oriel_encode_gpu_config(&w, gpu->events_read, gpu->screen.n_scanouts, 0, BLOB_ALIGNMENT);
+	assert(!w.failed);
+	if (offset < sizeof(config)) {
+		memcpy(buf, config + offset, oriel_min_size(size, sizeof(config) - offset));
+	}
+}
+
+/** Only events_clear can be written (5.7.4); a VMM may write the whole space at once. */
+static void gpu_write_config(struct oriel_virtio *virtio, uint32_t offset, const void *buf,
+		size_t size) {
+	struct oriel_gpu *gpu = gpu_of(virtio);
+	const uint8_t *bytes = buf;
+	for (uint32_t i = 0; i < sizeof(uint32_t); i++) {
+		uint32_t at = ORIEL_GPU_CONFIG_EVENTS_CLEAR_OFFSET + i;
+		if (at >= offset && at - offset < size) {
+			gpu->events_read &= ~((uint32_t)bytes[at - offset] << (8 * i));
+		}
+	}
+}
+
+static void gpu_handle_memory_change(struct oriel_virtio *virtio) {
+	struct oriel_gpu *gpu = gpu_of(virtio);
+	struct oriel_mem_map *map = oriel_memory_hold_map(gpu->memory);
+	for (unsigned int i = 0; i < ORIEL_GPU_N_QUEUES; i++) {
+		oriel_gpu_queue_handle_memory_change(&gpu->queues[i]);
+	}
+	oriel_resource_table_handle_map_change(&gpu->resources, map);
+	oriel_mem_map_release(map);
+}
+
+static int gpu_start_queue(struct oriel_virtio *virtio, unsigned int queue,
+		const struct oriel_virtio_queue *config) {
+	return oriel_gpu_queue_start(&gpu_of(virtio)->queues[queue], config);
+}
+
+static void gpu_stop_queue(struct oriel_virtio *virtio, unsigned int queue) {
+	oriel_gpu_queue_stop(&gpu_of(virtio)->queues[queue]);
+}
+
+static int gpu_set_call_fd(struct oriel_virtio *virtio, unsigned int queue, int call_fd) {
+	return oriel_gpu_queue_set_call_fd(&gpu_of(virtio)->queues[queue], call_fd);
+}
+
+static void gpu_kick(struct oriel_virtio *virtio, unsigned int queue) {
+	oriel_gpu_queue_schedule(&gpu_of(virtio)->queues[queue]);
+}
+
+static void gpu_reset(struct oriel_virtio *virtio) {
+	struct oriel_gpu *gpu = gpu_of(virtio);
+	oriel_screen_drop_queries(&gpu->screen); // they live in requests
+	for (unsigned int i = 0; i < ORIEL_GPU_N_QUEUES; i++) {
+		oriel_gpu_queue_reset(&gpu->queues[i]);
+	}
+	oriel_screen_clear(&gpu->screen);
+	oriel_resource_table_clear(&gpu->resources);
+	gpu->features = 0;
+	gpu->events_read = 0;
+}
+
+static const struct oriel_virtio_impl gpu_impl = {
+	.get_features = gpu_get_features,
+	.set_features = gpu_set_features,
+	.read_config = gpu_read_config,
+	.write_config = gpu_write_config,
+	.handle_memory_change = gpu_handle_memory_change,
+	.start_queue = gpu_start_queue,
+	.stop_queue = gpu_stop_queue,
+	.set_call_fd = gpu_set_call_fd,
+	.kick = gpu_kick,
+	.reset = gpu_reset,
+};
+
+/** What a limit's option means. */
+static uint64_t get_limit(uint64_t option, uint64_t default_value) {
+	if (option == 0) {
+		return default_value;
+	}
+	return option == ORIEL_LIMIT_NONE ? 0 : option; // ORIEL_LIMIT_OFF is ORIEL_BUDGET_OFF
+}
+
+static bool is_queue_size(uint32_t size) {
+	return size <= MAX_QUEUE_SIZE && (size & (size - 1)) == 0;
+}
+
+static int check_options(const struct oriel_gpu_options *options) {
+	bool good = options->size >= sizeof(*options) && options->n_heads <= ORIEL_MAX_SCANOUTS &&
+		    options->width <= ORIEL_EDID_MAX_SIDE &&
+		    options->height <= ORIEL_EDID_MAX_SIDE &&
+		    is_queue_size(options->control_queue_size) &&
+		    is_queue_size(options->cursor_queue_size);
+	return good ? 0 : -EINVAL;
+}
+
+static void set_limits(struct oriel_gpu *gpu, const struct oriel_gpu_options *options) {
+	gpu->limits.pixels.limit = get_limit(options->max_host_memory, DEFAULT_MAX_HOST_MEMORY);
+	gpu->limits.count.limit = get_limit(options->max_resources, DEFAULT_MAX_RESOURCES);
+	gpu->limits.backing.limit =
+			get_limit(options->max_backing_memory, DEFAULT_MAX_BACKING_MEMORY);
+	uint64_t max_dimension = get_limit(options->max_dimension, DEFAULT_MAX_DIMENSION);
+	gpu->limits.max_dimension = (uint32_t)oriel_min_u64(max_dimension, UINT32_MAX);
+	gpu->max_backing_entries =
+			get_limit(options->max_backing_entries, DEFAULT_MAX_BACKING_ENTRIES);
+}
+
+static void set_heads(struct oriel_gpu *gpu, const struct oriel_gpu_options *options) {
+	gpu->default_heads[0] = (struct oriel_head){
+		.rect = { .width = options->width != 0 ? options->width : DEFAULT_WIDTH,
+				.height = options->height != 0 ? options->height : DEFAULT_HEIGHT },
+		.enabled = true,
+	};
+	memcpy(gpu->heads, gpu->default_heads, sizeof(gpu->heads));
+}
+
+int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
+		const struct oriel_gpu_options *options, struct oriel_gpu **ret) {
+	int err = check_options(options);
+	if (err < 0) {
+		return err;
+	}
+	struct oriel_gpu *gpu = calloc(1, sizeof(*gpu));
+	if (gpu == NULL) {
+		return -ENOMEM;
+	}
+	gpu->loop = loop;
+	gpu->renderer = renderer;
+	oriel_log_init(&gpu->log, &options->log);
+	set_limits(gpu, options);
+	set_heads(gpu, options);
+	oriel_screen_init(&gpu->screen, options->n_heads != 0 ? options->n_heads : 1);
+	oriel_resource_table_init(&gpu->resources, &gpu->limits);
+	err = oriel_memory_create(&gpu->memory);
+	for (unsigned int i = 0; err == 0 && i < ORIEL_GPU_N_QUEUES; i++) {
+		err = oriel_gpu_queue_init(&gpu->queues[i], gpu, i);
+	}
+	if (err < 0) {
+		oriel_gpu_destroy(gpu);
+		return err;
+	}
+	oriel_virtio_init(&gpu->base, &gpu_impl, VIRTIO_ID_GPU, ORIEL_GPU_N_QUEUES, gpu->memory);
+	gpu->base.max_queue_size[VIRTIO_GPU_QUEUE_CONTROL] =
+			options->control_queue_size != 0 ? options->control_queue_size
+							 : DEFAULT_CONTROL_QUEUE_SIZE;
+	gpu->base.max_queue_size[VIRTIO_GPU_QUEUE_CURSOR] =
+			options->cursor_queue_size != 0 ? options->cursor_queue_size
+							: DEFAULT_CURSOR_QUEUE_SIZE;
+	*ret = gpu;
+	return 0;
+}
+
+struct oriel_virtio *oriel_gpu_get_virtio(struct oriel_gpu *gpu) {
+	return &gpu->base;
+}
+
+void oriel_gpu_attach_display(struct oriel_gpu *gpu, struct oriel_display *display) {
+	oriel_screen_attach(&gpu->screen, display);
+}
+
+void oriel_gpu_detach_display(struct oriel_gpu *gpu, struct oriel_display *display) {
+	if (display->screen == &gpu->screen) {
+		oriel_screen_detach(display);
+	}
+}
+
+void oriel_gpu_get_statistics(const struct oriel_gpu *gpu,
+		struct oriel_gpu_statistics *statistics) {
+	struct oriel_gpu_statistics all = {
+		.size = statistics->size,
+		.n_resources = gpu->limits.count.used,
+		.max_resources = gpu->limits.count.limit,
+		.host_memory = gpu->limits.pixels.used,
+		.max_host_memory = gpu->limits.pixels.limit,
+		.backing_memory = gpu->limits.backing.used,
+		.max_backing_memory = gpu->limits.backing.limit,
+		.n_commands = gpu->n_commands,
+		.n_errors = gpu->n_errors,
+	};
+	memcpy(statistics, &all, oriel_min_size(statistics->size, sizeof(all)));
+}
+
+void oriel_gpu_destroy(struct oriel_gpu *gpu) {
+	if (gpu == NULL) {
+		return;
+	}
+	oriel_screen_drop_queries(&gpu->screen);
+	for (unsigned int i = 0; i < ORIEL_GPU_N_QUEUES; i++) {
+		oriel_gpu_queue_finish(&gpu->queues[i]);
+	}
+	oriel_screen_finish(&gpu->screen);
+	oriel_resource_table_finish(&gpu->resources);
+	oriel_memory_destroy(gpu->memory);
+	free(gpu);
+}

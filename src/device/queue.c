@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+/* See queue.h. */
+#include "device/queue.h"
+
+#include "base/fd.h"
+#include "device/device.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+static const char *const names[ORIEL_GPU_N_QUEUES] = { "controlq", "cursorq" };
+
+bool oriel_gpu_queue_is_running(const struct oriel_gpu_queue *queue) {
+	return oriel_virtq_is_started(queue->vq) && !oriel_virtq_is_broken(queue->vq, NULL) &&
+	       !queue->stopping;
+}
+
+void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue) {
+	if (oriel_virtq_is_started(queue->vq)) {
+		oriel_source_set_pending(queue->turn);
+	}
+}
+
+/** Let go of what a started queue has. Returns the base to go on from. */
+static uint32_t release(struct oriel_gpu_queue *queue) {
+	oriel_source_remove(queue->kick);
+	queue->kick = NULL;
+	oriel_fd_close(&queue->kick_fd);
+	oriel_fd_close(&queue->call_fd);
+	uint32_t base = oriel_virtq_stop(queue->vq);
+	free(queue->slots);
+	queue->slots = NULL;
+	queue->current = NULL;
+	queue->stopping = false;
+	queue->broken_told = false;
+	return base;
+}
+
+/** Give one request's chain back to the ring. */
+static void give_back(struct oriel_gpu_queue *queue, struct oriel_request *req) {
+	oriel_virtq_push(queue->vq, req->chain_id, req->n_slots, req->written);
+	oriel_request_end(req);
+	oriel_list_append(&queue->free, &req->link);
+}
+
+void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel_request *req) {
+	if (!req->fenced) {
+		give_back(queue, req);
+	} else {
+		struct oriel_request *first = oriel_timeline_leave(&queue->timeline);
+		while (first != NULL) {
+			give_back(queue, first);
+			first = oriel_timeline_leave(&queue->timeline);
+		}
+	}
+	oriel_gpu_queue_schedule(queue); // somebody has to publish it; in a turn this costs nothing
+}
+
+static void begin_request(struct oriel_gpu_queue *queue, const struct oriel_chain *chain) {
+	// There are as many slots as a ring can have chains in flight.
+	assert(!oriel_list_is_empty(&queue->free));
+	struct oriel_request *req =
+			oriel_container_of(queue->free.next, struct oriel_request, link);
+	oriel_list_remove(&req->link);
+	oriel_request_begin(req, queue, chain);
+	oriel_list_append(&queue->in_flight, &req->link);
+	queue->n_begun++;
+	oriel_command_run(queue->gpu, req);
+}
+
+/** Serve chains until the turn's share is used up. Returns whether there may be more to do. */
+static bool serve(struct oriel_gpu_queue *queue) {
+	uint32_t n_chains = 0;
+	queue->turn_bytes = ORIEL_TURN_BYTES;
+	oriel_virtq_disable_kicks(queue->vq);
+	while (n_chains < ORIEL_TURN_CHAINS && queue->turn_bytes > 0) {
+		if (queue->current != NULL) {
+			oriel_transfer_continue(queue->current);
+			continue;
+		}
+		if (queue->stopping) {
+			return false;
+		}
+		struct oriel_chain chain;
+		int err = oriel_virtq_pop(queue->vq, &chain);
+		if (err == -EAGAIN && oriel_virtq_enable_kicks(queue->vq)) {
+			continue;
+		}
+		if (err < 0) {
+			return false;
+		}
+		begin_request(queue, &chain);
+		n_chains++;
+	}
+	return true;
+}
+
+static void publish(struct oriel_gpu_queue *queue) {
+	if (!oriel_virtq_publish(queue->vq)) {
+		return;
+	}
+	struct oriel_virtio_listener *listener = &queue->gpu->base.listener;
+	if (queue->call_fd >= 0) {
+		oriel_eventfd_signal(queue->call_fd);
+	} else if (listener->interrupt != NULL) {
+		listener->interrupt(listener->user, queue->index);
+	}
+}
+
+/** Tell, once, that the ring is broken. Returns whether it was told just now. */
+static bool tell_broken(struct oriel_gpu_queue *queue) {
+	const char *reason;
+	if (queue->broken_told || !oriel_virtq_is_broken(queue->vq, &reason)) {
+		return false;
+	}
+	queue->broken_told = true;
+	if (queue->kick != NULL) {
+		oriel_source_set_events(queue->kick, 0);
+	}
+	oriel_gpu_queue_schedule(queue); // it may be stopping
+	struct oriel_gpu *gpu = queue->gpu;
+	oriel_log_guest(&gpu->log, "%s: broken until reset: %s", queue->name, reason);
+	struct oriel_virtio_listener *listener = &gpu->base.listener;
+	if (listener->handle_needs_reset != NULL) {
+		listener->handle_needs_reset(listener->user, queue->index, reason);
+	}
+	return true;
+}
+
+/** End a stop if all that was popped has gone back. */
+static void complete_stop(struct oriel_gpu_queue *queue) {
+	if (!queue->stopping || oriel_virtq_count_in_flight(queue->vq) > 0) {
+		return;
+	}
+	uint32_t base = release(queue);
+	struct oriel_virtio_listener *listener = &queue->gpu->base.listener;
+	if (listener->handle_queue_stopped != NULL) {
+		listener->handle_queue_stopped(listener->user, queue->index, base);
+	}
+}
+
+static void run_turn(void *user) {
+	struct oriel_gpu_queue *queue = user;
+	if (!oriel_virtq_is_started(queue->vq)) {
+		return;
+	}
+	bool has_more = serve(queue);
+	oriel_cursor_run_waiting(queue->gpu);
+	publish(queue);
+	if (has_more) {
+		oriel_gpu_queue_schedule(queue);
+	}
+	// Whoever is told may do anything to the device, so these come last, and only one of them.
+	if (!tell_broken(queue)) {
+		complete_stop(queue);
+	}
+}
+
+static void handle_kick(void *user, int fd, uint32_t events) {
+	(void)events;
+	oriel_eventfd_drain_shared(fd);
+	run_turn(user);
+}
+
+int oriel_gpu_queue_init(struct oriel_gpu_queue *queue, struct oriel_gpu *gpu, unsigned int index) {
+	*queue = (struct oriel_gpu_queue){
+		.gpu = gpu,
+		.index = index,
+		.name = names[index],
+		.kick_fd = -1,
+		.call_fd = -1,
+	};
+	oriel_list_init(&queue->free);
+	oriel_list_init(&queue->in_flight);
+	oriel_list_init(&queue->waiting);
+	oriel_timeline_init(&queue->timeline);
+	int err = oriel_virtq_create(&queue->vq);
+	if (err == 0) {
+		err = oriel_loop_add_deferred(gpu->loop, run_turn, queue, &queue->turn);
+	}
+	return err;
+}
+
+void oriel_gpu_queue_finish(struct oriel_gpu_queue *queue) {
+	if (queue->vq != NULL) {
+		oriel_gpu_queue_reset(queue);
+		oriel_virtq_destroy(queue->vq);
+		queue->vq = NULL;
+	}
+	oriel_source_remove(queue->turn);
+	queue->turn = NULL;
+}
+
+static int allocate_slots(struct oriel_gpu_queue *queue, uint16_t size) {
+	queue->slots = calloc(size, sizeof(*queue->slots));
+	if (queue->slots == NULL) {
+		return -ENOMEM;
+	}
+	oriel_list_init(&queue->free);
+	for (uint16_t i = 0; i < size; i++) {
+		oriel_list_append(&queue->free, &queue->slots[i].link);
+	}
+	return 0;
+}
+
+static int add_kick(struct oriel_gpu_queue *queue, int kick_fd) {
+	if (kick_fd < 0) {
+		return 0;
+	}
+	int err = oriel_fd_dup(kick_fd, &queue->kick_fd);
+	if (err == 0) {
+		err = oriel_loop_add_fd(queue->gpu->loop, queue->kick_fd, EPOLLIN, handle_kick,
+				queue, &queue->kick);
+	}
+	return err;
+}
+
+static int start_virtq(struct oriel_gpu_queue *queue, const struct oriel_virtio_queue *config) {
+	const uint64_t features = queue->gpu->features;
+	struct oriel_virtq_config vq_config = {
+		.size = config->size,
+		.desc_gpa = config->desc_gpa,
+		.driver_gpa = config->driver_gpa,
+		.device_gpa = config->device_gpa,
+		.base = config->base,
+		.event_idx = (features >> ORIEL_VIRTIO_F_EVENT_IDX & 1) != 0,
+		.indirect = (features >> ORIEL_VIRTIO_F_INDIRECT_DESC & 1) != 0,
+		.packed = (features >> ORIEL_VIRTIO_F_RING_PACKED & 1) != 0,
+	};
+	struct oriel_mem_map *map = oriel_memory_hold_map(queue->gpu->memory);
+	int err = oriel_virtq_start(queue->vq, &vq_config, map);
+	oriel_mem_map_release(map);
+	return err;
+}
+
+int oriel_gpu_queue_start(struct oriel_gpu_queue *queue, const struct oriel_virtio_queue *config) {
+	if (oriel_virtq_is_started(queue->vq)) {
+		return -EBUSY;
+	}
+	int err = allocate_slots(queue, config->size);
+	if (err == 0) {
+		err = add_kick(queue, config->kick_fd);
+	}
+	if (err == 0) {
+		err = oriel_gpu_queue_set_call_fd(queue, config->call_fd);
+	}
+	if (err == 0) {
+		err = start_virtq(queue, config);
+	}
+	if (err < 0) {
+		(void)release(queue);
+		return err;
+	}
+	oriel_gpu_queue_schedule(queue); // there may be chains whose kick went to nobody
+	return 0;
+}
+
+void oriel_gpu_queue_stop(struct oriel_gpu_queue *queue) {
+	if (!oriel_virtq_is_started(queue->vq) || queue->stopping) {
+		return;
+	}
+	queue->stopping = true;
+	if (queue->kick != NULL) {
+		oriel_source_set_events(queue->kick, 0);
+	}
+	// What waits for a display is answered now, from what is known.
+	oriel_screen_flush_queries(&queue->gpu->screen);
+	oriel_gpu_queue_schedule(queue);
+}
+
+static void drop_all(struct oriel_link *requests) {
+	oriel_list_for_each(link, following, requests) {
+		oriel_request_end(oriel_container_of(link, struct oriel_request, link));
+	}
+}
+
+void oriel_gpu_queue_reset(struct oriel_gpu_queue *queue) {
+	drop_all(&queue->in_flight);
+	drop_all(&queue->waiting);
+	(void)release(queue);
+}
+
+int oriel_gpu_queue_set_call_fd(struct oriel_gpu_queue *queue, int call_fd) {
+	int fd = -1;
+	if (call_fd >= 0) {
+		int err = oriel_fd_dup(call_fd, &fd);
+		if (err < 0) {
+			return err;
+		}
+	}
+	oriel_fd_close(&queue->call_fd);
+	queue->call_fd = fd;
+	return 0;
+}
+
+void oriel_gpu_queue_handle_memory_change(struct oriel_gpu_queue *queue) {
+	if (!oriel_virtq_is_started(queue->vq)) {
+		return;
+	}
+	struct oriel_mem_map *map = oriel_memory_hold_map(queue->gpu->memory);
+	int err = oriel_virtq_set_map(queue->vq, map);
+	oriel_mem_map_release(map);
+	if (err < 0) {
+		oriel_gpu_queue_schedule(queue); // the turn tells that it broke
+	}
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One of the GPU's two queues: turns, slots, interrupts, stopping.
+ *
+ * A kick, or a deferred call when there is more to do, gives the queue a turn: at most
+ * ORIEL_TURN_CHAINS chains and ORIEL_TURN_BYTES bytes of pixels, so that no queue starves the other
+ * or anything else on the loop. What the turn finished is shown to the guest at its end, with one
+ * interrupt at most.
+ *
+ * A long transfer is carried out in slices: it is then the queue's `current` request, and nothing
+ * is popped before its last slice was begun, so commands keep their order.
+ *
+ * Stopping takes time: nothing is popped any more, and when all that was popped has gone back the
+ * transport is told. A reset takes none: requests are dropped.
+ */
+#ifndef ORIEL_GPU_QUEUE_H
+#define ORIEL_GPU_QUEUE_H
+
+#include "device/timeline.h"
+#include "oriel/loop.h"
+#include "oriel/virtio.h"
+
+#define ORIEL_TURN_CHAINS 64u
+#define ORIEL_TURN_BYTES (4u * 1024u * 1024u)
+
+struct oriel_gpu_queue {
+	struct oriel_gpu *gpu;
+	unsigned int index;
+	const char *name; // "controlq", "cursorq"
+	struct oriel_virtq *vq;
+	struct oriel_source *turn; // deferred; as long as the device
+
+	// While started.
+	int kick_fd; // -1: none; ours
+	struct oriel_source *kick;
+	int call_fd;                 // -1: none; ours
+	struct oriel_request *slots; // as many as the ring has entries
+	struct oriel_link free;
+	struct oriel_link in_flight; // popped and not given back, but for those that wait
+	struct oriel_link waiting;   // UPDATE_CURSORs that wait for the control queue
+	struct oriel_timeline timeline;
+	struct oriel_request *current; // in the middle of its slices, or NULL
+	bool stopping;
+	bool broken_told;
+
+	// Counts requests that were begun, since the device was made.
+	uint64_t n_begun;
+
+	// This turn's.
+	uint64_t turn_bytes; // of pixels that may still be moved
+};
+
+/** Begin a stopped queue. Returns 0 or -ENOMEM. */
+ORIEL_MUST_CHECK
+int oriel_gpu_queue_init(struct oriel_gpu_queue *queue, struct oriel_gpu *gpu, unsigned int index);
+
+/** Drop everything and free. Also for one whose init failed, or that is all zeros. */
+void oriel_gpu_queue_finish(struct oriel_gpu_queue *queue);
+
+/** See oriel_virtio_start_queue(). */
+ORIEL_MUST_CHECK
+int oriel_gpu_queue_start(struct oriel_gpu_queue *queue, const struct oriel_virtio_queue *config);
+
+/** See oriel_virtio_stop_queue(). The transport is told from a later turn. */
+void oriel_gpu_queue_stop(struct oriel_gpu_queue *queue);
+
+/** Stop at once, drop all requests, tell nobody. */
+void oriel_gpu_queue_reset(struct oriel_gpu_queue *queue);
+
+/** See oriel_virtio_set_call_fd(). */
+ORIEL_MUST_CHECK
+int oriel_gpu_queue_set_call_fd(struct oriel_gpu_queue *queue, int call_fd);
+
+/** Give the queue a turn soon. A no-op if it is stopped. */
+void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue);
+
+/** Guest memory changed: go over to the new map. */
+void oriel_gpu_queue_handle_memory_change(struct oriel_gpu_queue *queue);
+
+/** A request was finished: give back what its timeline lets go. */
+void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel_request *req);
+
+/** Whether requests are still taken from the ring: started, sound, and not stopping. */
+bool oriel_gpu_queue_is_running(const struct oriel_gpu_queue *queue);
+
+#endif

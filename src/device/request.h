@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A request: one chain of a queue, from pop to publish.
+ *
+ * It lives in a slot that was allocated when its queue started, and is finished exactly once: by
+ * the command code when its handler returns a response, or by whoever the handler handed it to
+ * (ORIEL_RESP_PENDING). A fenced request joins its timeline when its header was read, and its chain
+ * goes back when all that joined before it have gone back (timeline.h).
+ *
+ * Guest bytes are fetched once: the header, then as much of the body as the command's fixed part
+ * has; a handler streams the rest. virtio 1.3, 5.7.6.7.
+ */
+#ifndef ORIEL_REQUEST_H
+#define ORIEL_REQUEST_H
+
+#include "base/list.h"
+#include "display/display.h"
+#include "mem/map.h"
+#include "protocol/virtio_gpu.h"
+#include "render/render.h"
+#include "virtq/virtq.h"
+
+struct oriel_gpu;
+struct oriel_gpu_queue;
+struct oriel_command;
+struct oriel_request;
+
+/** What a handler answers: the type of the response header, or that the answer comes later. */
+enum oriel_resp {
+	/** The handler gave the request to somebody who finishes it, or has finished it already. */
+	ORIEL_RESP_PENDING = 0,
+	ORIEL_RESP_OK_NODATA = VIRTIO_GPU_RESP_OK_NODATA,
+	ORIEL_RESP_OK_DISPLAY_INFO = VIRTIO_GPU_RESP_OK_DISPLAY_INFO,
+	ORIEL_RESP_OK_EDID = VIRTIO_GPU_RESP_OK_EDID,
+	ORIEL_RESP_OK_RESOURCE_UUID = VIRTIO_GPU_RESP_OK_RESOURCE_UUID,
+	ORIEL_RESP_ERR_UNSPEC = VIRTIO_GPU_RESP_ERR_UNSPEC,
+	ORIEL_RESP_ERR_OUT_OF_MEMORY = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+	ORIEL_RESP_ERR_INVALID_SCANOUT_ID = VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID,
+	ORIEL_RESP_ERR_INVALID_RESOURCE_ID = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
+	ORIEL_RESP_ERR_INVALID_PARAMETER = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+};
+
+/** The largest response: GET_EDID's. */
+#define ORIEL_MAX_RESPONSE_SIZE (ORIEL_CTRL_HDR_SIZE + ORIEL_RESP_EDID_SIZE)
+
+/** Spans of a response's place that a slot has room for itself; real drivers need one. */
+#define ORIEL_REQUEST_INLINE_SPANS 4u
+
+/** A transfer that is carried out in slices. */
+struct oriel_transfer {
+	struct oriel_render_op op; // the slice that is under way
+	uint32_t next_row;         // of the rectangle
+	struct oriel_rect rect;
+	uint64_t offset;
+};
+
+struct oriel_request {
+	struct oriel_gpu_queue *queue;
+	struct oriel_link link; // free, in flight, or waiting for the control queue
+
+	// The chain. Its spans are the ring's, and good until the next pop, unless they were kept.
+	uint16_t chain_id;
+	uint16_t n_slots;
+	struct oriel_span_cursor readable; // behind what was read
+	uint64_t n_readable_bytes;         // of them
+	struct oriel_span_cursor writable; // from its start
+	uint64_t n_writable_bytes;
+	struct oriel_mem_map *map; // held by a kept request, else NULL
+	struct oriel_span inline_spans[ORIEL_REQUEST_INLINE_SPANS];
+	struct oriel_span *more_spans; // if inline_spans are too few; owned
+
+	struct oriel_ctrl_hdr hdr;
+	const struct oriel_command *command; // NULL: no such command
+
+	// The fence.
+	bool fenced;
+	struct oriel_link timeline_link;
+
+	// Once finished: bytes written.
+	bool finished;
+	uint32_t written;
+
+	// What a pending command needs.
+	struct oriel_resource *res; // held, or NULL
+	union {
+		struct oriel_display_query query;
+		struct oriel_transfer transfer;
+		struct {
+			struct oriel_cmd_update_cursor cmd;
+			uint64_t ticket; // of the last control request to wait for
+		} cursor;
+	};
+};
+
+/** Begin a request of queue from a chain that was just popped. */
+void oriel_request_begin(struct oriel_request *req, struct oriel_gpu_queue *queue,
+		const struct oriel_chain *chain);
+
+/** Copy the next size bytes of the request to buf. Returns 0, or -EBADMSG if there are fewer. */
+ORIEL_MUST_CHECK
+int oriel_request_read(struct oriel_request *req, void *buf, size_t size);
+
+/**
+ * Make what the request still needs independent of the ring: the place of its response. Whoever
+ * returns ORIEL_RESP_PENDING calls this first. Again is a no-op.
+ *
+ * Returns 0 or -ENOMEM.
+ */
+ORIEL_MUST_CHECK
+int oriel_request_keep(struct oriel_request *req);
+
+/** Where a handler writes the response's body, before it returns or finishes. Valid until then. */
+struct oriel_writer *oriel_request_get_body(struct oriel_request *req);
+
+/** Finish: write the response, and give the chain back as soon as its timeline allows. */
+void oriel_request_finish(struct oriel_request *req, enum oriel_resp resp);
+
+/** Free what the request holds; it is given back to its queue, or dropped by a reset. */
+void oriel_request_end(struct oriel_request *req);
+
+/** Log why a request fails (rate-limited), and return resp. */
+ORIEL_PRINTF(3, 4)
+enum oriel_resp oriel_request_fail(struct oriel_request *req, enum oriel_resp resp,
+		const char *format, ...);
+
+/** The response for an error that came from a lower layer. */
+enum oriel_resp oriel_resp_from_error(int err);
+
+#endif

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Making and unmaking resources, their backing and their UUIDs (virtio 1.3, 5.7.6.8).
+ *
+ * The responses to RESOURCE_UNREF and RESOURCE_DETACH_BACKING give guest memory back: by then
+ * nothing reads it any more.
+ */
+#include "device/device.h"
+
+#include <inttypes.h>
+
+/** All lengths of a backing together; far beyond any guest, so that sums cannot overflow. */
+#define MAX_BACKING_BYTES ((uint64_t)INT64_MAX)
+
+/** Entries fetched at once. */
+#define ENTRIES_PER_READ 64u
+
+static enum oriel_resp fail_no_resource(struct oriel_request *req, uint32_t id) {
+	return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_RESOURCE_ID,
+			"there is no resource %" PRIu32, id);
+}
+
+enum oriel_resp oriel_run_create_2d(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body) {
+	struct oriel_cmd_create_2d cmd;
+	if (oriel_decode_create_2d(body, &cmd) < 0) {
+		return ORIEL_RESP_ERR_INVALID_PARAMETER;
+	}
+	if (cmd.resource_id == 0 || oriel_resource_get(&gpu->resources, cmd.resource_id) != NULL) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_RESOURCE_ID,
+				"id %" PRIu32 " is %s", cmd.resource_id,
+				cmd.resource_id == 0 ? "not allowed" : "taken");
+	}
+	const struct oriel_format *format = oriel_format_get(cmd.format);
+	if (format == NULL) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_PARAMETER,
+				"resource %" PRIu32 ": no format %" PRIu32, cmd.resource_id,
+				cmd.format);
+	}
+	struct oriel_resource *res;
+	int err = oriel_resource_create_2d(&gpu->resources, cmd.resource_id, format, cmd.width,
+			cmd.height, &res);
+	if (err < 0) {
+		return oriel_request_fail(req, oriel_resp_from_error(err),
+				"resource %" PRIu32 ": %" PRIu32 "x%" PRIu32 ": %s",
+				cmd.resource_id, cmd.width, cmd.height,
+				err == -EINVAL ? "empty" : "over a limit, or no memory");
+	}
+	return ORIEL_RESP_OK_NODATA;
+}
+
+enum oriel_resp oriel_run_unref(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body) {
+	struct oriel_cmd_unref cmd;
+	if (oriel_decode_unref(body, &cmd) < 0) {
+		return ORIEL_RESP_ERR_INVALID_PARAMETER;
+	}
+	struct oriel_resource *res = oriel_resource_get(&gpu->resources, cmd.resource_id);
+	if (res == NULL) {
+		return fail_no_resource(req, cmd.resource_id);
+	}
+	oriel_screen_remove_resource(&gpu->screen, res);
+	oriel_resource_drop(&gpu->resources, res);
+	return ORIEL_RESP_OK_NODATA;
+}
+
+/** Read n_entries entries into a backing that was begun. */
+static int append_entries(struct oriel_request *req, struct oriel_backing *backing,
+		uint32_t n_entries) {
+	uint8_t raw[ENTRIES_PER_READ * ORIEL_MEM_ENTRY_SIZE];
+	while (n_entries > 0) {
+		uint32_t n = oriel_min_u32(n_entries, ENTRIES_PER_READ);
+		int err = oriel_request_read(req, raw, n * ORIEL_MEM_ENTRY_SIZE);
+		struct oriel_reader r = oriel_reader_of(raw, n * ORIEL_MEM_ENTRY_SIZE);
+		for (uint32_t i = 0; err == 0 && i < n; i++) {
+			struct oriel_mem_entry entry;
+			err = oriel_decode_mem_entry(&r, &entry);
+			if (err == 0) {
+				err = oriel_backing_append(backing, entry.gpa, entry.length,
+						MAX_BACKING_BYTES);
+			}
+		}
+		if (err < 0) {
+			return err;
+		}
+		n_entries -= n;
+	}
+	return 0;
+}
+
+static int attach(struct oriel_request *req, struct oriel_backing *backing, uint32_t n_entries) {
+	int err = oriel_backing_begin(backing, n_entries, oriel_virtq_get_map(req->queue->vq));
+	if (err == 0) {
+		err = append_entries(req, backing, n_entries);
+	}
+	if (err < 0) {
+		oriel_backing_detach(backing);
+		return err;
+	}
+	oriel_backing_end(backing);
+	return 0;
+}
+
+enum oriel_resp oriel_run_attach_backing(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body) {
+	struct oriel_cmd_attach_backing cmd;
+	if (oriel_decode_attach_backing(body, &cmd) < 0) {
+		return ORIEL_RESP_ERR_INVALID_PARAMETER;
+	}
+	struct oriel_resource *res = oriel_resource_get(&gpu->resources, cmd.resource_id);
+	if (res == NULL) {
+		return fail_no_resource(req, cmd.resource_id);
+	}
+	if (res->backing.attached) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
+				"resource %" PRIu32 " has a backing already", cmd.resource_id);
+	}
+	if (cmd.n_entries > gpu->max_backing_entries) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_PARAMETER,
+				"resource %" PRIu32 ": %" PRIu32 " entries, at most %" PRIu64,
+				cmd.resource_id, cmd.n_entries, gpu->max_backing_entries);
+	}
+	if (req->n_readable_bytes / ORIEL_MEM_ENTRY_SIZE < cmd.n_entries) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_PARAMETER,
+				"resource %" PRIu32 ": %" PRIu32 " entries, but %" PRIu64 " bytes",
+				cmd.resource_id, cmd.n_entries, req->n_readable_bytes);
+	}
+	int err = attach(req, &res->backing, cmd.n_entries);
+	if (err < 0) {
+		return oriel_request_fail(req,
+				err == -EFAULT ? ORIEL_RESP_ERR_INVALID_PARAMETER
+					       : oriel_resp_from_error(err),
+				"resource %" PRIu32 ": %s", cmd.resource_id,
+				err == -EFAULT   ? "an entry outside guest memory"
+				: err == -EINVAL ? "an entry of length 0"
+						 : "a list over a limit, or no memory");
+	}
+	return ORIEL_RESP_OK_NODATA;
+}
+
+enum oriel_resp oriel_run_detach_backing(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body) {
+	struct oriel_cmd_detach_backing cmd;
+	if (oriel_decode_detach_backing(body, &cmd) < 0) {
+		return ORIEL_RESP_ERR_INVALID_PARAMETER;
+	}
+	struct oriel_resource *res = oriel_resource_get(&gpu->resources, cmd.resource_id);
+	if (res == NULL) {
+		return fail_no_resource(req, cmd.resource_id);
+	}
+	if (!res->backing.attached) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
+				"resource %" PRIu32 " has no backing", cmd.resource_id);
+	}
+	oriel_backing_detach(&res->backing);
+	return ORIEL_RESP_OK_NODATA;
+}
+
+enum oriel_resp oriel_run_assign_uuid(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body) {
+	struct oriel_cmd_assign_uuid cmd;
+	if (oriel_decode_assign_uuid(body, &cmd) < 0) {
+		return ORIEL_RESP_ERR_INVALID_PARAMETER;
+	}
+	struct oriel_resource *res = oriel_resource_get(&gpu->resources, cmd.resource_id);
+	if (res == NULL) {
+		return fail_no_resource(req, cmd.resource_id);
+	}
+	int err = oriel_resource_assign_uuid(res);
+	if (err < 0) {
+		return oriel_request_fail(req, oriel_resp_from_error(err),
+				"resource %" PRIu32 ": no random bytes", cmd.resource_id);
+	}
+	oriel_encode_resp_uuid(oriel_request_get_body(req), res->uuid);
+	return ORIEL_RESP_OK_RESOURCE_UUID;
+}
