@@ -40,6 +40,10 @@ static int keep_fds(struct oriel_fd_input *in, struct cmsghdr *control) {
 }
 
 int oriel_fd_input_receive(struct oriel_fd_input *in, int socket) {
+	return oriel_fd_input_receive_at_most(in, socket, in->capacity);
+}
+
+int oriel_fd_input_receive_at_most(struct oriel_fd_input *in, int socket, size_t max) {
 	if (in->begin > 0) {
 		memmove(in->bytes, in->bytes + in->begin, in->end - in->begin);
 		in->end -= in->begin;
@@ -52,7 +56,8 @@ int oriel_fd_input_receive(struct oriel_fd_input *in, int socket) {
 		struct cmsghdr align;
 		uint8_t bytes[CONTROL_SIZE(ORIEL_FD_STREAM_MAX_FDS)];
 	} control;
-	struct iovec iov = { .iov_base = in->bytes + in->end, .iov_len = in->capacity - in->end };
+	const size_t room = in->capacity - in->end;
+	struct iovec iov = { .iov_base = in->bytes + in->end, .iov_len = max < room ? max : room };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,

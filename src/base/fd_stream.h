@@ -51,6 +51,13 @@ void oriel_fd_input_finish(struct oriel_fd_input *in);
 ORIEL_MUST_CHECK
 int oriel_fd_input_receive(struct oriel_fd_input *in, int socket);
 
+/**
+ * The same, but at most max bytes (not 0): who reads no further than a message's end knows that the
+ * descriptors which wait came with that message.
+ */
+ORIEL_MUST_CHECK
+int oriel_fd_input_receive_at_most(struct oriel_fd_input *in, int socket, size_t max);
+
 /** The bytes that wait: their number in *ret_size. Valid until the next receive. */
 const uint8_t *oriel_fd_input_get(const struct oriel_fd_input *in, size_t *ret_size);
 

@@ -129,6 +129,23 @@ static void test_a_descriptor_comes_with_its_first_byte(void **state) {
 }
 
 // Messages of 1000 bytes, each with a descriptor, are queued whenever there is room.
+static void test_reading_to_the_end_of_a_message(void **state) {
+	struct pair *pair = *state;
+	queue(pair, "abc", -1);
+	queue(pair, "defg", make_file(7));
+	assert_int_equal(oriel_fd_output_send(&pair->out, pair->a), 0);
+	size_t size;
+	assert_int_equal(oriel_fd_input_receive_at_most(&pair->in, pair->b, 2), 0);
+	assert_int_equal(oriel_fd_input_receive_at_most(&pair->in, pair->b, 1), 0);
+	assert_memory_equal(oriel_fd_input_get(&pair->in, &size), "abc", 3);
+	assert_int_equal(size, 3);
+	assert_int_equal(take_size(&pair->in), -1); // the next message's is not here yet
+	oriel_fd_input_consume(&pair->in, 3);
+	assert_int_equal(oriel_fd_input_receive_at_most(&pair->in, pair->b, CAPACITY + 1), 0);
+	assert_memory_equal(oriel_fd_input_get(&pair->in, &size), "defg", 4);
+	assert_int_equal(take_size(&pair->in), 7);
+}
+
 static void test_a_full_socket_is_waited_for(void **state) {
 	struct pair *pair = *state;
 	static const size_t size = 1000;
@@ -251,6 +268,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_bytes_and_descriptors_keep_their_order, setup,
 				teardown),
 		cmocka_unit_test_setup_teardown(test_a_descriptor_comes_with_its_first_byte, setup,
+				teardown),
+		cmocka_unit_test_setup_teardown(test_reading_to_the_end_of_a_message, setup,
 				teardown),
 		cmocka_unit_test_setup_teardown(test_a_full_socket_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_room, setup, teardown),
