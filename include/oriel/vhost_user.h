@@ -29,14 +29,16 @@ struct oriel_vhost_user_options {
 	struct oriel_log_sink log;
 
 	/**
-	 * The session has ended: err is 0 if the VMM closed the connection, -EPROTO if it broke the
-	 * protocol, or another negative errno. The session may be destroyed from here.
+	 * Required. The session has ended, and the device was reset: err is 0 if the VMM closed the
+	 * connection, -EPROTO if it broke the protocol, or another negative errno. Called once, and
+	 * not by oriel_vhost_user_destroy(). The session may be destroyed from here.
 	 */
 	void (*handle_end)(void *user, int err);
 
 	/**
 	 * The VMM gave a socket for its display (VHOST_USER_GPU_SET_SOCKET). May be NULL: such
-	 * messages are then refused. Owns: fd is taken.
+	 * messages are then refused. The session must not be destroyed from here. Owns: fd is
+	 * taken.
 	 */
 	void (*handle_gpu_socket_take)(void *user, int fd);
 
@@ -45,6 +47,9 @@ struct oriel_vhost_user_options {
 
 /**
  * Serve device on a connected stream socket.
+ *
+ * The session is the device's listener, and fills its memory table, until it ends; a device has one
+ * session at a time.
  *
  * Owns: fd is taken, also on failure. device and loop must outlive the session.
  *
