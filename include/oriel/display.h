@@ -11,6 +11,7 @@
 #define ORIEL_DISPLAY_H
 
 #include <oriel/export.h>
+#include <oriel/limit.h>
 #include <oriel/log.h>
 #include <oriel/loop.h>
 
@@ -72,9 +73,9 @@ struct oriel_share_options {
 	/** sizeof(struct oriel_share_options). */
 	size_t size;
 	struct oriel_log_sink log;
-	/** Clients at once. 0: 16. */
-	uint32_t max_clients;
-	/** Bytes that only clients hold. 0: 256 MiB. */
+	/** Clients at once, at most 64. Limits are as in oriel/limit.h. Default 16. */
+	uint64_t max_clients;
+	/** Bytes that only clients hold. Default 256 MiB. */
 	uint64_t max_client_bytes;
 };
 

@@ -12,6 +12,7 @@
 
 #include <oriel/display.h>
 #include <oriel/export.h>
+#include <oriel/limit.h>
 #include <oriel/log.h>
 #include <oriel/loop.h>
 #include <oriel/renderer.h>
@@ -26,12 +27,6 @@ extern "C" {
 
 struct oriel_gpu;
 
-/** In an option that is a limit: no limit at all. */
-#define ORIEL_LIMIT_OFF UINT64_MAX
-
-/** In an option that is a limit: nothing at all. 0 means the default. */
-#define ORIEL_LIMIT_NONE (UINT64_MAX - 1)
-
 /** How a device is made. Zero in any field but the first means its default. */
 struct oriel_gpu_options {
 	/** sizeof(struct oriel_gpu_options). */
@@ -45,6 +40,8 @@ struct oriel_gpu_options {
 
 	/** Entries of each queue at most: powers of two up to 1024. Default 256 and 16. */
 	uint16_t control_queue_size, cursor_queue_size;
+
+	/** Limits are as in oriel/limit.h. */
 
 	/** Resources that a guest may have. Default 16,384. */
 	uint64_t max_resources;

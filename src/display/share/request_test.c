@@ -3,6 +3,7 @@
 #include "fixture/share_rig.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -182,6 +183,22 @@ static void test_clients_are_limited(void **state) {
 	assert_int_equal(oriel_share_count_clients(rig->share), 15);
 	rig_join(rig, 1, 1);
 	assert_int_equal(oriel_share_count_clients(rig->share), 16);
+}
+
+static void test_no_clients_at_all(void **state) {
+	struct rig *rig = *state;
+	struct oriel_share_options options = {
+		.size = sizeof(options),
+		.max_clients = ORIEL_LIMIT_NONE,
+	};
+	struct oriel_share *share;
+	assert_int_equal(oriel_share_create(rig->loop, &options, &share), 0);
+	int fds[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(oriel_share_add_client_take(share, fds[0]), -EDQUOT);
+	assert_int_equal(fcntl(fds[0], F_GETFD), -1); // it was taken
+	close(fds[1]);
+	oriel_share_destroy(share);
 }
 
 static void test_hello_has_a_deadline(void **state) {
@@ -490,6 +507,11 @@ static void test_options(void **state) {
 		{ "too many clients",
 				{ .size = sizeof(struct oriel_share_options), .max_clients = 65 },
 				-EINVAL },
+		{ "no limit",
+				{ .size = sizeof(struct oriel_share_options),
+						.max_clients = ORIEL_LIMIT_OFF,
+						.max_client_bytes = ORIEL_LIMIT_OFF },
+				0 },
 	};
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(cases); i++) {
 		struct oriel_share *share = NULL;
@@ -511,6 +533,7 @@ int main(void) {
 		RIG_TEST(test_who_holds_too_much_of_what_is_gone_is_disconnected),
 		RIG_TEST(test_buffer_that_does_not_fit_alone),
 		RIG_TEST(test_clients_are_limited),
+		RIG_TEST(test_no_clients_at_all),
 		RIG_TEST(test_hello_has_a_deadline),
 		RIG_TEST(test_malformed_and_misplaced_messages),
 		RIG_TEST(test_log_lines_are_limited),

@@ -189,10 +189,25 @@ static const struct oriel_display_impl share_impl = {
 	.handle_detach = handle_detach,
 };
 
+/** A limit of the options (oriel/limit.h), of which ceiling is all that can be had. */
+static uint64_t pick_limit(uint64_t option, uint64_t by_default, uint64_t ceiling) {
+	if (option == 0) {
+		return by_default;
+	}
+	if (option == ORIEL_LIMIT_OFF) {
+		return ceiling;
+	}
+	return option == ORIEL_LIMIT_NONE ? 0 : option;
+}
+
 int oriel_share_create(struct oriel_loop *loop, const struct oriel_share_options *options,
 		struct oriel_share **ret) {
-	if (options == NULL || options->size != sizeof(*options) ||
-			options->max_clients > ORIEL_SHARE_MAX_CLIENTS) {
+	if (options == NULL || options->size != sizeof(*options)) {
+		return -EINVAL;
+	}
+	uint64_t max_clients = pick_limit(options->max_clients, ORIEL_SHARE_DEFAULT_CLIENTS,
+			ORIEL_SHARE_MAX_CLIENTS);
+	if (max_clients > ORIEL_SHARE_MAX_CLIENTS) {
 		return -EINVAL;
 	}
 	struct oriel_share *share = calloc(1, sizeof(*share));
@@ -202,11 +217,10 @@ int oriel_share_create(struct oriel_loop *loop, const struct oriel_share_options
 	oriel_display_init(&share->base, &share_impl);
 	share->loop = loop;
 	oriel_log_init(&share->log, &options->log);
-	share->max_clients = options->max_clients != 0 ? options->max_clients
-						       : ORIEL_SHARE_DEFAULT_CLIENTS;
-	oriel_share_buffers_init(&share->buffers, options->max_client_bytes != 0
-								  ? options->max_client_bytes
-								  : ORIEL_SHARE_DEFAULT_HELD_BYTES);
+	share->max_clients = (uint32_t)max_clients;
+	oriel_share_buffers_init(&share->buffers,
+			pick_limit(options->max_client_bytes, ORIEL_SHARE_DEFAULT_HELD_BYTES,
+					ORIEL_BUDGET_OFF));
 	int err = oriel_loop_add_deferred(loop, run_update, share, &share->update);
 	if (err == 0) {
 		err = oriel_loop_add_timer(loop, run_hello_timer, share, &share->hello_timer);
@@ -237,7 +251,7 @@ static void turn_away_take(struct oriel_share *share, int fd) {
 	int err = oriel_fd_output_send(&out, fd);
 	(void)err; // it goes either way
 	oriel_fd_close(&fd);
-	oriel_log_guest(&share->log, "display: turned a client away: there are %u already",
+	oriel_log_guest(&share->log, "display: turned a client away: at most %u are allowed",
 			share->max_clients);
 }
 
