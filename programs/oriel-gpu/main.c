@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+/*
+ * oriel-gpu: the GPU of one virtual machine, as a vhost-user device.
+ *
+ * It uses the library's public interface only, as a VMM's author would: a loop, a renderer and a
+ * device; two displays, one for the VMM's own windows and one for viewers; and a vhost-user session
+ * for whichever VMM is connected.
+ */
+#include "base/fd.h"
+#include "oriel-gpu/door.h"
+#include "oriel-gpu/log.h"
+#include "oriel-gpu/options.h"
+#include "oriel-gpu/signals.h"
+#include "oriel-gpu/vmm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <oriel/display.h>
+#include <oriel/gpu.h>
+#include <oriel/loop.h>
+#include <oriel/renderer.h>
+#include <oriel/version.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1, // something failed while the program ran
+	STATUS_USAGE = 2,  // the command line cannot be served
+};
+
+struct program {
+	struct oriel_log_sink log;
+	struct oriel_loop *loop;
+	struct signals signals;
+	struct oriel_renderer *renderer;
+	struct oriel_gpu *gpu;
+	struct oriel_gpu_socket *gpu_socket; // NULL: the VMM's display is not served
+	struct oriel_share *share;           // NULL: no display socket
+	struct door viewers;
+	struct vmm vmm;
+
+	bool done;
+	int status;
+};
+
+static void handle_signal(void *user, int signal_number) {
+	struct program *program = user;
+	log_print(&program->log, ORIEL_LOG_INFO, "ended by %s", strsignal(signal_number));
+	program->done = true;
+}
+
+static void handle_done(void *user, int err) {
+	struct program *program = user;
+	program->done = true;
+	program->status = err < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+static void handle_viewer_take(void *user, int fd) {
+	struct program *program = user;
+	int err = oriel_share_add_client_take(program->share, fd);
+	// One too many was told so, and the library has logged it.
+	if (err < 0 && err != -EDQUOT) {
+		log_print(&program->log, ORIEL_LOG_ERROR, "cannot serve a viewer: %s",
+				strerror(-err));
+	}
+}
+
+/** Say what could not be made. */
+static int fail_start(const char *what, int err) {
+	fprintf(stderr, "oriel-gpu: %s: %s\n", what, strerror(-err));
+	return err;
+}
+
+static int start_device(struct program *program, const struct options *options) {
+	struct oriel_gpu_options gpu_options = {
+		.size = sizeof(gpu_options),
+		.log = program->log,
+		.n_heads = options->n_heads,
+		.width = options->width,
+		.height = options->height,
+		.max_resources = options->max_resources,
+		.max_host_memory = options->max_host_memory_bytes,
+		.max_backing_entries = options->max_backing_entries,
+		.max_backing_memory = options->max_backing_memory_bytes,
+		.max_dimension = options->max_dimension_px,
+	};
+	int err = oriel_pixman_renderer_create(&program->renderer);
+	if (err < 0) {
+		return fail_start("renderer", err);
+	}
+	err = oriel_gpu_create(program->loop, program->renderer, &gpu_options, &program->gpu);
+	if (err < 0) {
+		return fail_start("device", err);
+	}
+	signals_guard_memory(oriel_virtio_get_memory(oriel_gpu_get_virtio(program->gpu)));
+	return 0;
+}
+
+static int start_vmm_display(struct program *program) {
+	struct oriel_gpu_socket_options options = { .size = sizeof(options), .log = program->log };
+	int err = oriel_gpu_socket_create(program->loop, &options, &program->gpu_socket);
+	if (err < 0) {
+		return fail_start("the VMM's display", err);
+	}
+	oriel_gpu_attach_display(program->gpu, oriel_gpu_socket_get_display(program->gpu_socket));
+	return 0;
+}
+
+static int start_display_socket(struct program *program, const struct options *options) {
+	struct oriel_share_options share_options = {
+		.size = sizeof(share_options),
+		.log = program->log,
+		.max_clients = options->max_viewers,
+	};
+	int err = oriel_share_create(program->loop, &share_options, &program->share);
+	if (err < 0) {
+		return fail_start("display socket", err);
+	}
+	oriel_gpu_attach_display(program->gpu, oriel_share_get_display(program->share));
+	return door_init(&program->viewers, program->loop, &program->log, options->display_socket,
+			handle_viewer_take, program);
+}
+
+static int start_vmm(struct program *program, const struct options *options) {
+	struct vmm_options vmm_options = {
+		.loop = program->loop,
+		.device = oriel_gpu_get_virtio(program->gpu),
+		.log = program->log,
+		.gpu_socket = program->gpu_socket,
+		.once = options->once,
+		.handle_done = handle_done,
+		.user = program,
+	};
+	vmm_init(&program->vmm, &vmm_options);
+	return options->socket_path != NULL ? vmm_listen(&program->vmm, options->socket_path)
+					    : vmm_serve_take(&program->vmm, options->fd);
+}
+
+/** Returns 0, or a negative errno after having printed what is wrong. */
+static int start(struct program *program, const struct options *options) {
+	int err = oriel_loop_create(&program->loop);
+	if (err < 0) {
+		return fail_start("event loop", err);
+	}
+	err = signals_init(&program->signals, program->loop, handle_signal, program);
+	if (err < 0) {
+		return fail_start("signals", err);
+	}
+	err = start_device(program, options);
+	if (err == 0 && options->qemu_display) {
+		err = start_vmm_display(program);
+	}
+	if (err == 0 && options->display_socket != NULL) {
+		err = start_display_socket(program, options);
+	}
+	// The VMM comes last: who sees its socket may count on the display socket.
+	return err == 0 ? start_vmm(program, options) : err;
+}
+
+static void finish(struct program *program) {
+	vmm_finish(&program->vmm);
+	door_finish(&program->viewers);
+	signals_guard_memory(NULL);
+	oriel_gpu_destroy(program->gpu);
+	oriel_share_destroy(program->share);
+	oriel_gpu_socket_destroy(program->gpu_socket);
+	oriel_renderer_destroy(program->renderer);
+	signals_finish(&program->signals);
+	oriel_loop_destroy(program->loop);
+}
+
+static int serve(const struct options *options) {
+	struct program program = {
+		.log = log_make_sink(options->log_level),
+		.signals = { .fd = -1 },
+		.vmm = { .silent_fd = -1, .unused_display_fd = -1 },
+	};
+	if (start(&program, options) < 0) {
+		finish(&program);
+		return STATUS_USAGE; // whatever could not be had was asked for there
+	}
+	while (!program.done) {
+		int err = oriel_loop_dispatch(program.loop, -1);
+		if (err < 0) {
+			log_print(&program.log, ORIEL_LOG_ERROR, "event loop: %s", strerror(-err));
+			program.status = STATUS_FAILED;
+			break;
+		}
+	}
+	finish(&program);
+	return program.status;
+}
+
+/** A socket of ours must not become descriptor 2, or the log would be written into it. */
+static int fill_standard_fds(void) {
+	int fd;
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0) {
+		return -1;
+	}
+	oriel_fd_close(&fd);
+	return 0;
+}
+
+/** A guest's images and viewers' buffers are descriptors: have as many as may be had. */
+static void raise_fd_limit(void) {
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); // as it may be
+	}
+}
+
+int main(int argc, char **argv) {
+	if (fill_standard_fds() < 0) {
+		return STATUS_FAILED;
+	}
+	struct options options;
+	if (options_parse(argc, argv, &options) < 0) {
+		return STATUS_USAGE;
+	}
+	switch (options.action) {
+	case ACTION_PRINT_CAPABILITIES:
+		puts("{\"type\":\"gpu\",\"features\":[]}");
+		break;
+	case ACTION_PRINT_VERSION:
+		printf("oriel-gpu %s\n", oriel_get_version());
+		break;
+	case ACTION_PRINT_HELP:
+		options_print_help();
+		break;
+	case ACTION_SERVE:
+		raise_fd_limit();
+		return serve(&options);
+	}
+	return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See options.h.
+ *
+ * Whatever is wrong is said in one line that names the option, in its long form, and what it would
+ * have taken.
+ */
+#include "oriel-gpu/options.h"
+
+#include "common/parse.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <oriel/limit.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_HEADS 16u
+#define MAX_SIZE_PX 16384u
+#define MAX_VIEWERS 64u
+
+/** Heads that QEMU's device may have: it never says how many it has, so all are there. */
+#define QEMU_HEADS 16u
+
+/** The largest number that is not a word of oriel/limit.h. */
+#define MAX_LIMIT (UINT64_MAX - 2)
+
+void options_print_help(void) {
+	fputs("usage: oriel-gpu --socket-path=PATH [OPTION]...\n"
+	      "       oriel-gpu --fd=N [OPTION]...\n"
+	      "\n"
+	      "The GPU of a virtual machine, as a vhost-user device. N or SIZE of a limit: 0 is\n"
+	      "none, 'off' is no limit. A SIZE has a unit: B, KiB, MiB, GiB or TiB.\n"
+	      "\n"
+	      "  -s, --socket-path=PATH       wait for a VMM at this socket, one after another\n"
+	      "  -f, --fd=N                   serve the VMM on this connected socket, then exit\n"
+	      "      --once                   exit when the first VMM goes\n"
+	      "      --display-socket=PATH    let viewers connect to this socket\n"
+	      "      --heads=N                outputs, 1 to 16; default: as QEMU's device, or 1\n"
+	      "      --size=WxH               pixels of a head at first; default: 1280x800\n"
+	      "      --qemu-display=HOW       'pixels' or 'off'; default: pixels\n"
+	      "      --max-resources=N        images of the guest; default: 16384\n"
+	      "      --max-host-memory=SIZE   memory for their pixels; default: 1GiB\n"
+	      "      --max-backing-entries=N  pieces of guest memory per image; default: 262144\n"
+	      "      --max-backing-memory=SIZE  memory for lists of these; default: 256MiB\n"
+	      "      --max-dimension=N        width and height of an image; default: 16384\n"
+	      "      --max-viewers=N          clients of the display socket; default: 16\n"
+	      "      --log-level=LEVEL        error, warn, info or debug; default: info\n"
+	      "  -c, --print-capabilities     print what management software asks, as JSON\n"
+	      "      --version                print the version\n"
+	      "  -h, --help                   print this\n",
+			stdout);
+}
+
+enum {
+	OPTION_ONCE = 256,
+	OPTION_DISPLAY_SOCKET,
+	OPTION_HEADS,
+	OPTION_SIZE,
+	OPTION_QEMU_DISPLAY,
+	OPTION_MAX_RESOURCES,
+	OPTION_MAX_HOST_MEMORY,
+	OPTION_MAX_BACKING_ENTRIES,
+	OPTION_MAX_BACKING_MEMORY,
+	OPTION_MAX_DIMENSION,
+	OPTION_MAX_VIEWERS,
+	OPTION_LOG_LEVEL,
+	OPTION_VERSION,
+};
+
+static const char short_options[] = ":s:f:r:vch";
+
+static const struct option long_options[] = {
+	{ "socket-path", required_argument, NULL, 's' },
+	{ "fd", required_argument, NULL, 'f' },
+	{ "once", no_argument, NULL, OPTION_ONCE },
+	{ "display-socket", required_argument, NULL, OPTION_DISPLAY_SOCKET },
+	{ "heads", required_argument, NULL, OPTION_HEADS },
+	{ "size", required_argument, NULL, OPTION_SIZE },
+	{ "qemu-display", required_argument, NULL, OPTION_QEMU_DISPLAY },
+	{ "max-resources", required_argument, NULL, OPTION_MAX_RESOURCES },
+	{ "max-host-memory", required_argument, NULL, OPTION_MAX_HOST_MEMORY },
+	{ "max-backing-entries", required_argument, NULL, OPTION_MAX_BACKING_ENTRIES },
+	{ "max-backing-memory", required_argument, NULL, OPTION_MAX_BACKING_MEMORY },
+	{ "max-dimension", required_argument, NULL, OPTION_MAX_DIMENSION },
+	{ "max-viewers", required_argument, NULL, OPTION_MAX_VIEWERS },
+	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
+	{ "render-node", required_argument, NULL, 'r' },
+	{ "virgl", no_argument, NULL, 'v' },
+	{ "print-capabilities", no_argument, NULL, 'c' },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/** An option's long name, or NULL if there is no such option. */
+static const char *find_name(int option) {
+	for (const struct option *row = long_options; row->name != NULL; row++) {
+		if (row->val == option) {
+			return row->name;
+		}
+	}
+	return NULL;
+}
+
+static int fail_usage(const char *what) {
+	fprintf(stderr, "oriel-gpu: %s; 'oriel-gpu --help' says more\n", what);
+	return -EINVAL;
+}
+
+/** Say what the option's value should have been. */
+static int fail_value(int option, const char *expected) {
+	fprintf(stderr, "oriel-gpu: --%s: '%s' is not %s; 'oriel-gpu --help' says more\n",
+			find_name(option), optarg, expected);
+	return -EINVAL;
+}
+
+/** Say what getopt stumbled over. argument is the one of argv that it is in. */
+static int fail_option(int complaint, const char *argument) {
+	const char *name = find_name(optopt);
+	char text[PATH_MAX];
+	if (complaint == ':') {
+		snprintf(text, sizeof(text), "--%s: a value is needed", name);
+	} else if (strncmp(argument, "--", 2) == 0 && name != NULL) {
+		snprintf(text, sizeof(text), "--%s: takes no value", name);
+	} else if (strncmp(argument, "--", 2) == 0) {
+		snprintf(text, sizeof(text), "%s: no such option", argument);
+	} else {
+		snprintf(text, sizeof(text), "-%c: no such option", optopt);
+	}
+	return fail_usage(text);
+}
+
+static int parse_path(int option, const char **ret) {
+	if (optarg[0] == '\0') {
+		return fail_value(option, "a path");
+	}
+	*ret = optarg;
+	return 0;
+}
+
+/** A limit that counts things: 0 for none of them, "off" for no limit. */
+static int parse_count(int option, uint64_t max, uint64_t *ret) {
+	uint64_t number;
+	if (strcmp(optarg, "off") == 0) {
+		*ret = ORIEL_LIMIT_OFF;
+		return 0;
+	}
+	if (oriel_parse_number(optarg, max, &number) < 0) {
+		char expected[64];
+		snprintf(expected, sizeof(expected), "a number from 0 to %" PRIu64 ", or off", max);
+		return fail_value(option, expected);
+	}
+	*ret = number != 0 ? number : ORIEL_LIMIT_NONE;
+	return 0;
+}
+
+/** A limit of memory. */
+static int parse_memory(int option, uint64_t *ret) {
+	uint64_t size;
+	if (strcmp(optarg, "off") == 0) {
+		*ret = ORIEL_LIMIT_OFF;
+		return 0;
+	}
+	if (oriel_parse_bytes(optarg, &size) < 0 || size > MAX_LIMIT) {
+		return fail_value(option, "a size with its unit, as 512MiB or 1GiB, or off");
+	}
+	*ret = size != 0 ? size : ORIEL_LIMIT_NONE;
+	return 0;
+}
+
+static int parse_log_level(int option, enum oriel_log_level *ret) {
+	static const struct {
+		const char *name;
+		enum oriel_log_level level;
+	} levels[] = {
+		{ "error", ORIEL_LOG_ERROR },
+		{ "warn", ORIEL_LOG_WARN },
+		{ "info", ORIEL_LOG_INFO },
+		{ "debug", ORIEL_LOG_DEBUG },
+	};
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(levels); i++) {
+		if (strcmp(optarg, levels[i].name) == 0) {
+			*ret = levels[i].level;
+			return 0;
+		}
+	}
+	return fail_value(option, "error, warn, info or debug");
+}
+
+/** Options that say where the VMM and the viewers are. */
+static int handle_socket_option(struct options *options, int option) {
+	uint64_t number;
+	switch (option) {
+	case 's':
+		return parse_path(option, &options->socket_path);
+	case 'f':
+		if (oriel_parse_number(optarg, INT_MAX, &number) < 0) {
+			return fail_value(option, "the number of a file descriptor");
+		}
+		options->fd = (int)number;
+		return 0;
+	default: // OPTION_DISPLAY_SOCKET
+		return parse_path(option, &options->display_socket);
+	}
+}
+
+/** Options that say what the guest sees. */
+static int handle_head_option(struct options *options, int option) {
+	uint64_t number;
+	switch (option) {
+	case OPTION_HEADS:
+		if (oriel_parse_number(optarg, MAX_HEADS, &number) < 0 || number == 0) {
+			return fail_value(option, "a number from 1 to 16");
+		}
+		options->n_heads = (uint32_t)number;
+		return 0;
+	case OPTION_SIZE:
+		if (oriel_parse_size(optarg, MAX_SIZE_PX, &options->width, &options->height) < 0) {
+			return fail_value(option, "WIDTHxHEIGHT in pixels, each from 1 to 16384");
+		}
+		return 0;
+	default: // OPTION_QEMU_DISPLAY
+		options->qemu_display = strcmp(optarg, "pixels") == 0;
+		if (!options->qemu_display && strcmp(optarg, "off") != 0) {
+			return fail_value(option, "pixels or off");
+		}
+		return 0;
+	}
+}
+
+/** One option that getopt found in argument. Returns 0, or -EINVAL, having said why. */
+static int handle_option(struct options *options, int option, const char *argument) {
+	switch (option) {
+	case 's':
+	case 'f':
+	case OPTION_DISPLAY_SOCKET:
+		return handle_socket_option(options, option);
+	case OPTION_HEADS:
+	case OPTION_SIZE:
+	case OPTION_QEMU_DISPLAY:
+		return handle_head_option(options, option);
+	case OPTION_ONCE:
+		options->once = true;
+		return 0;
+	case OPTION_MAX_RESOURCES:
+		return parse_count(option, MAX_LIMIT, &options->max_resources);
+	case OPTION_MAX_HOST_MEMORY:
+		return parse_memory(option, &options->max_host_memory_bytes);
+	case OPTION_MAX_BACKING_ENTRIES:
+		return parse_count(option, MAX_LIMIT, &options->max_backing_entries);
+	case OPTION_MAX_BACKING_MEMORY:
+		return parse_memory(option, &options->max_backing_memory_bytes);
+	case OPTION_MAX_DIMENSION:
+		return parse_count(option, MAX_LIMIT, &options->max_dimension_px);
+	case OPTION_MAX_VIEWERS:
+		return parse_count(option, MAX_VIEWERS, &options->max_viewers);
+	case OPTION_LOG_LEVEL:
+		return parse_log_level(option, &options->log_level);
+	case 'r':
+		return fail_usage(
+				"--render-node: there is no 3D renderer yet; without it, 2D works");
+	case 'v':
+		return fail_usage("--virgl: there is no 3D renderer yet; without it, 2D works");
+	case OPTION_VERSION:
+		options->action = ACTION_PRINT_VERSION;
+		return 0;
+	case 'h':
+		options->action = ACTION_PRINT_HELP;
+		return 0;
+	default:
+		return fail_option(option, argument);
+	}
+}
+
+/** Whether --print-capabilities is among the options, however wrong the others are. */
+static bool asks_for_capabilities(int argc, char **argv) {
+	bool found = false;
+	opterr = 0;
+	int option = getopt_long(argc, argv, short_options, long_options, NULL);
+	while (option != -1) {
+		found = found || option == 'c';
+		option = getopt_long(argc, argv, short_options, long_options, NULL);
+	}
+	optind = 0; // glibc and musl: begin anew
+	return found;
+}
+
+/** What contradicts, or is missing. */
+static int check_together(const struct options *options) {
+	if (options->socket_path != NULL && options->fd >= 0) {
+		return fail_usage("--socket-path and --fd exclude each other");
+	}
+	if (options->socket_path == NULL && options->fd < 0) {
+		return fail_usage("--socket-path or --fd is needed");
+	}
+	if (options->socket_path != NULL && options->display_socket != NULL &&
+			strcmp(options->socket_path, options->display_socket) == 0) {
+		return fail_usage("--socket-path and --display-socket need different paths");
+	}
+	return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *ret) {
+	struct options options = {
+		.action = ACTION_SERVE,
+		.fd = -1,
+		.qemu_display = true,
+		.log_level = ORIEL_LOG_INFO,
+	};
+	if (asks_for_capabilities(argc, argv)) {
+		options.action = ACTION_PRINT_CAPABILITIES;
+		*ret = options;
+		return 0;
+	}
+	int option = getopt_long(argc, argv, short_options, long_options, NULL);
+	while (option != -1) {
+		int err = handle_option(&options, option, argv[optind - 1]);
+		if (err < 0) {
+			return err;
+		}
+		option = getopt_long(argc, argv, short_options, long_options, NULL);
+	}
+	if (options.action == ACTION_SERVE) {
+		if (optind < argc) {
+			fprintf(stderr,
+					"oriel-gpu: %s: not an option; 'oriel-gpu --help' says "
+					"more\n",
+					argv[optind]);
+			return -EINVAL;
+		}
+		int err = check_together(&options);
+		if (err < 0) {
+			return err;
+		}
+	}
+	if (options.n_heads == 0) {
+		options.n_heads = options.qemu_display ? QEMU_HEADS : 1;
+	}
+	*ret = options;
+	return 0;
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The command line of oriel-gpu, as a struct. docs/man/oriel-gpu.1.scd says what each option means.
+ */
+#ifndef ORIEL_PROGRAM_OPTIONS_H
+#define ORIEL_PROGRAM_OPTIONS_H
+
+#include "base/compiler.h"
+
+#include <oriel/log.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/** What the program is to do. */
+enum action {
+	ACTION_SERVE,
+	ACTION_PRINT_CAPABILITIES,
+	ACTION_PRINT_VERSION,
+	ACTION_PRINT_HELP,
+};
+
+/** Strings are borrowed from argv. Limits are as in oriel/limit.h: 0 was not given. */
+struct options {
+	enum action action;
+
+	const char *socket_path; // NULL: fd is given
+	int fd;                  // -1: socket_path is given
+	bool once;
+	const char *display_socket; // NULL: none
+
+	uint32_t n_heads;
+	uint32_t width, height; // 0: not given
+	bool qemu_display;      // whether pixels go to the VMM's own display
+
+	uint64_t max_resources;
+	uint64_t max_host_memory_bytes;
+	uint64_t max_backing_entries;
+	uint64_t max_backing_memory_bytes;
+	uint64_t max_dimension_px;
+	uint64_t max_viewers;
+
+	enum oriel_log_level log_level;
+};
+
+/** Parse the command line. Returns 0, or -EINVAL after having printed one line that says why. */
+ORIEL_MUST_CHECK
+int options_parse(int argc, char **argv, struct options *ret);
+
+/** Print the summary of the options, which fits one screen. */
+void options_print_help(void);
+
+#endif
