@@ -25,16 +25,19 @@ static int make_address(const char *path, struct sockaddr_un *ret) {
 	return 0;
 }
 
-/** Whether somebody listens at the address. */
-static bool is_alive(const struct sockaddr_un *address) {
+/** Whether somebody listens at the address: 0, -ECONNREFUSED if nobody does, or why it cannot be
+ * told. */
+static int probe(const struct sockaddr_un *address) {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
-		return true; // cannot know: leave it alone
+		return oriel_errno();
 	}
-	bool refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
-		       errno == ECONNREFUSED;
-	close(fd);
-	return !refused;
+	int err = 0;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+		err = errno == EAGAIN ? 0 : oriel_errno(); // many wait for whoever listens
+	}
+	oriel_fd_close(&fd);
+	return err;
 }
 
 /** Something is at the path: remove it if it is a socket of nobody's. */
@@ -48,12 +51,18 @@ static int remove_stale(const char *program, const struct sockaddr_un *address) 
 		fprintf(stderr, "%s: %s: exists and is not a socket; not touched\n", program, path);
 		return -EEXIST;
 	}
-	if (is_alive(address)) {
+	int err = probe(address);
+	if (err == 0) {
 		fprintf(stderr, "%s: %s: in use by another process\n", program, path);
 		return -EADDRINUSE;
 	}
+	if (err != -ECONNREFUSED) {
+		fprintf(stderr, "%s: %s: exists, and may be in use: %s; not touched\n", program,
+				path, strerror(-err));
+		return err;
+	}
 	if (unlink(path) < 0) {
-		int err = oriel_errno();
+		err = oriel_errno();
 		fprintf(stderr, "%s: %s: nobody listens there, but it cannot be removed: %s\n",
 				program, path, strerror(-err));
 		return err;
@@ -80,7 +89,10 @@ int listener_open(struct listener *listener, const char *program, const char *pa
 	}
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
-		return oriel_errno();
+		err = oriel_errno();
+		fprintf(stderr, "%s: %s: cannot make a socket: %s\n", program, path,
+				strerror(-err));
+		return err;
 	}
 	err = bind_private(fd, &address);
 	if (err == -EADDRINUSE) {
