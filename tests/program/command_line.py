@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What oriel-gpu makes of its command line.
+
+usage: command_line.py PROGRAM [TEST]...
+"""
+
+import os
+import socket
+import subprocess
+
+import daemon
+
+MORE = "; 'oriel-gpu --help' says more"
+COUNT = "a number from 0 to 18446744073709551613, or off"
+MEMORY = "a size with its unit, as 512MiB or 1GiB, or off"
+SIZE = "WIDTHxHEIGHT in pixels, each from 1 to 16384"
+LEVEL = "error, warn, info or debug"
+
+# Each with the one line that it gets, less "oriel-gpu: " and MORE.
+BAD = [
+    ([], "--socket-path or --fd is needed"),
+    (["--once"], "--socket-path or --fd is needed"),
+    (["--socket-path=a", "--fd=3"], "--socket-path and --fd exclude each other"),
+    (["-s", "a", "-f", "3"], "--socket-path and --fd exclude each other"),
+    (["-s", "a", "--display-socket=a"],
+     "--socket-path and --display-socket need different paths"),
+    (["-s", "a", "b"], "b: not an option"),
+    (["-s", "a", "--", "--once"], "--once: not an option"),
+    (["--nonsense"], "--nonsense: no such option"),
+    (["--nonsense=1"], "--nonsense=1: no such option"),
+    (["--max=1"], "--max=1: no such option"),  # of what?
+    (["-x"], "-x: no such option"),
+    (["-sa", "-xyz"], "-x: no such option"),
+    (["--once=1"], "--once: takes no value"),
+    (["--fd"], "--fd: a value is needed"),
+    (["-s"], "--socket-path: a value is needed"),
+    (["--socket-path="], "--socket-path: '' is not a path"),
+    (["--display-socket="], "--display-socket: '' is not a path"),
+    (["--fd=-1"], "--fd: '-1' is not the number of a file descriptor"),
+    (["--fd=x"], "--fd: 'x' is not the number of a file descriptor"),
+    (["--fd=3x"], "--fd: '3x' is not the number of a file descriptor"),
+    (["--fd=2147483648"], "--fd: '2147483648' is not the number of a file descriptor"),
+    (["--heads=0"], "--heads: '0' is not a number from 1 to 16"),
+    (["--heads=17"], "--heads: '17' is not a number from 1 to 16"),
+    (["--heads=off"], "--heads: 'off' is not a number from 1 to 16"),
+    (["--heads= 1"], "--heads: ' 1' is not a number from 1 to 16"),
+    (["--size=1280"], f"--size: '1280' is not {SIZE}"),
+    (["--size=0x800"], f"--size: '0x800' is not {SIZE}"),
+    (["--size=1280x800x"], f"--size: '1280x800x' is not {SIZE}"),
+    (["--size=16385x1"], f"--size: '16385x1' is not {SIZE}"),
+    (["--qemu-display=dmabuf"], "--qemu-display: 'dmabuf' is not pixels or off"),
+    (["--max-resources=-1"], f"--max-resources: '-1' is not {COUNT}"),
+    (["--max-resources=18446744073709551614"],
+     f"--max-resources: '18446744073709551614' is not {COUNT}"),
+    (["--max-resources=18446744073709551616"],
+     f"--max-resources: '18446744073709551616' is not {COUNT}"),
+    (["--max-host-memory=5"], f"--max-host-memory: '5' is not {MEMORY}"),
+    (["--max-host-memory=1G"], f"--max-host-memory: '1G' is not {MEMORY}"),
+    (["--max-host-memory=16777216TiB"], f"--max-host-memory: '16777216TiB' is not {MEMORY}"),
+    (["--max-backing-entries=x"], f"--max-backing-entries: 'x' is not {COUNT}"),
+    (["--max-backing-memory=OFF"], f"--max-backing-memory: 'OFF' is not {MEMORY}"),
+    (["--max-dimension="], f"--max-dimension: '' is not {COUNT}"),
+    (["--max-viewers=65"], "--max-viewers: '65' is not a number from 0 to 64, or off"),
+    (["--log-level=all"], f"--log-level: 'all' is not {LEVEL}"),
+    (["--log-level=3"], f"--log-level: '3' is not {LEVEL}"),
+    (["--virgl"], "--virgl: there is no 3D renderer yet; without it, 2D works"),
+    (["-v"], "--virgl: there is no 3D renderer yet; without it, 2D works"),
+    (["--render-node=/dev/dri/renderD128"],
+     "--render-node: there is no 3D renderer yet; without it, 2D works"),
+    (["-r", "x"], "--render-node: there is no 3D renderer yet; without it, 2D works"),
+    (["-s", "a", "--help", "--nonsense"], "--nonsense: no such option"),
+    (["--heads", "-c"], "--heads: '-c' is not a number from 1 to 16"),  # a value, no question
+]
+
+# Each is served: each value at its edges.
+GOOD = [
+    ["--once"],
+    ["--heads=1", "--size=1x1"],
+    ["--heads=16", "--size=16384x16384"],
+    ["--qemu-display=off"],
+    ["--qemu-display=pixels"],
+    ["--max-resources=0", "--max-host-memory=0", "--max-backing-entries=0",
+     "--max-backing-memory=0", "--max-dimension=0", "--max-viewers=0"],
+    ["--max-resources=off", "--max-host-memory=off", "--max-backing-entries=off",
+     "--max-backing-memory=off", "--max-dimension=off", "--max-viewers=off"],
+    ["--max-resources=1", "--max-host-memory=1B", "--max-backing-entries=1",
+     "--max-backing-memory=1KiB", "--max-dimension=1", "--max-viewers=64"],
+    ["--log-level=info"],
+    ["--log-level=debug"],
+]
+
+CAPABILITIES = '{"type":"gpu","features":[]}\n'
+
+
+class CommandLine(daemon.Case):
+    def test_bad_ones_get_one_line_and_status_2(self):
+        for args, line in BAD:
+            with self.subTest(" ".join(args)):
+                self.assert_refused(args, line + MORE, cwd=self.folder)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_good_ones_are_served(self):
+        for args in GOOD:
+            with self.subTest(" ".join(args)), \
+                    daemon.Daemon("-s", self.path(), "--display-socket", self.path("screen.sock"),
+                                  *args) as gpu:
+                self.assertEqual(gpu.stop(), 0, gpu.log)
+
+    def test_capabilities_whatever_else_there_is(self):
+        for args in (["--print-capabilities"], ["-c"], ["--print-cap"], ["-c", "--nonsense"],
+                     ["--nonsense", "-c"], ["--heads=99", "-c"], ["--fd", "99", "-c"],
+                     ["-vc"], ["--virgl", "--render-node=x", "-c"], ["-c", "--help"],
+                     ["x", "-c", "-s"]):
+            with self.subTest(" ".join(args)):
+                self.assertEqual(self.run_program(*args), (0, CAPABILITIES, ""))
+
+    def test_version_and_help(self):
+        status, out, err = self.run_program("--version")
+        self.assertRegex(out, r"^oriel-gpu \d+\.\d+\.\d+\n$")
+        self.assertEqual((status, err), (0, ""))
+        for option in ("--help", "-h"):
+            status, out, err = self.run_program(option)
+            self.assertEqual((status, err), (0, ""))
+            lines = out.splitlines()
+            self.assertEqual(lines[0], "usage: oriel-gpu --socket-path=PATH [OPTION]...")
+            self.assertLessEqual(len(lines), 24)
+            self.assertLessEqual(max(len(line) for line in lines), 80)
+
+    def test_an_answer_that_cannot_be_printed_is_a_failure(self):
+        for option in ("--print-capabilities", "--version", "--help"):
+            with self.subTest(option), open("/dev/full", "wb") as full:
+                result = subprocess.run([daemon.PROGRAM, option], stdout=full, check=False,
+                                        stderr=subprocess.PIPE, timeout=daemon.DEADLINE_S)
+                self.assertEqual(result.returncode, 1)
+
+
+class Descriptor(daemon.Case):
+    """--fd takes a connected Unix stream socket; of anything else it says what it is."""
+
+    def check(self, thing, fault):
+        number = thing.fileno()
+        self.assert_refused([f"--fd={number}"], f"--fd={number}: {fault}", pass_fds=[number])
+
+    def test_not_open(self):
+        self.assert_refused(["--fd=99"], "--fd=99: not open")
+
+    def test_file(self):
+        with open(self.path("file"), "w+b") as file:
+            self.check(file, "not a socket")
+
+    def test_network_socket(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            self.check(s, "not a Unix socket, so a VMM cannot hand over its memory")
+
+    def test_datagram_socket(self):
+        a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with a, b:
+            self.check(a, "not a stream socket")
+
+    def test_listening_socket(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.bind(self.path())
+            s.listen()
+            self.check(s, "a socket that listens, not a connected one")
+
+    def test_unconnected_socket(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            self.check(s, "not connected to a VMM")
+
+
+if __name__ == "__main__":
+    daemon.main()
