@@ -112,14 +112,7 @@ int oriel_vhost_run_set_vring_kick(struct oriel_vhost_user *session, struct orie
 	if (err < 0) {
 		return err;
 	}
-	// It is we who read it, and reading must not block. It stays unread until the ring starts.
-	if (fd >= 0) {
-		err = oriel_fd_set_nonblocking(fd);
-		if (err < 0) {
-			oriel_fd_close(&fd);
-			return err;
-		}
-	}
+	// It stays unread until the ring starts.
 	oriel_fd_close(&ring->kick_fd);
 	ring->kick_fd = fd;
 	ring->has_kick = true;
