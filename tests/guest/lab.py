@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""What the cases work with: a device, a guest that uses it, and two ways to see its screen.
+
+The device is oriel-gpu, or for comparison QEMU's own (device "qemu"), which has no oriel shot. Both
+are started when first needed and stay for the next case, unless one fails.
+"""
+
+import pathlib
+import subprocess
+
+import machine
+import picture
+from process import Child, Failure, wait_for
+
+SCREEN_S = 60
+LISTENING = "00010000"  # /proc/net/unix: __SO_ACCEPTCON
+
+
+class Lab:
+    def __init__(self, options, image, accel, folder):
+        self.options, self.image, self.accel = options, image, accel
+        self.folder = pathlib.Path(folder)
+        self.device_socket = self.folder / "gpu.sock"
+        self.display_socket = self.folder / "screen.sock"
+        self.case = ""
+        self.daemon = None
+        self.machine = None
+
+    @property
+    def is_oriel(self):
+        return self.options.device == "oriel"
+
+    def children(self):
+        if self.daemon is not None:
+            yield self.daemon
+        if self.machine is not None:
+            yield self.machine.child
+
+    # Starting and ending.
+
+    def start_daemon(self):
+        command = [self.options.oriel_gpu, f"--socket-path={self.device_socket}",
+                   f"--display-socket={self.display_socket}"]
+        self.daemon = Child("oriel-gpu", command, self.folder / "oriel-gpu.log")
+
+        def listens():
+            sockets = pathlib.Path("/proc/net/unix").read_text().splitlines()
+            for path in (self.device_socket, self.display_socket):
+                if not any(line.endswith(str(path)) and LISTENING in line for line in sockets):
+                    return f"nobody listens at {path}"
+            return None
+
+        wait_for("oriel-gpu", 30, listens, [self.daemon])
+
+    def boot(self):
+        """A new guest, on the device that is there."""
+        if self.is_oriel and self.daemon is None:
+            self.start_daemon()
+        device = ["-device", "virtio-gpu-pci,id=gpu"]
+        if self.is_oriel:
+            device = ["-chardev", f"socket,id=gpu_socket,path={self.device_socket}",
+                      "-device", "vhost-user-gpu-pci,id=gpu,chardev=gpu_socket"]
+        self.machine = machine.Machine(self.options.qemu, self.accel, self.image,
+                                       self.options.agent, self.folder, device)
+        self.machine.boot()
+
+    def guest(self):
+        """The agent of a guest that is up, its GPU in nobody's hands."""
+        if self.machine is None:
+            self.boot()
+        self.machine.agent.ask("close")
+        return self.machine.agent
+
+    def discard_machine(self):
+        if self.machine is not None:
+            self.machine.kill()
+            self.machine = None
+
+    def discard(self):
+        self.discard_machine()
+        if self.daemon is not None:
+            self.daemon.kill()
+            self.daemon = None
+
+    def tails(self):
+        texts = [self.machine.tail()] if self.machine is not None else []
+        texts += [self.daemon.tail()] if self.daemon is not None else []
+        return "\n".join(texts)
+
+    # Looking at the screen.
+
+    def run_shot(self, *more):
+        """Run oriel shot: exit status, the PNG, and what it says."""
+        result = subprocess.run(
+            [self.options.oriel, "shot", f"--socket={self.display_socket}", "--timeout=30", *more,
+             "-"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            timeout=60, check=False)
+        return result.returncode, result.stdout, result.stderr.decode(errors="replace")
+
+    def shot(self, *more):
+        """The screen as oriel shot sees it: a Picture, or why there is none."""
+        status, png, text = self.run_shot(*more)
+        return picture.read_png(png) if status == 0 else f"exit status {status}: {text.strip()}"
+
+    def screendump(self):
+        try:
+            return self.machine.screendump()
+        except machine.QmpError as error:
+            return f"QMP: {error}"
+
+    def save(self, name, pixels):
+        path = self.options.out / f"{self.case}-{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture.write_png(pixels))
+        return path
+
+    def expect(self, name, look, expected):
+        """Look until the screen is the expected picture; save both if it never is."""
+        seen = None
+
+        def differs():
+            nonlocal seen
+            seen = look()
+            return seen if isinstance(seen, str) else None if seen == expected else "differs"
+
+        try:
+            wait_for(name, SCREEN_S, differs, self.children())
+        except Failure:
+            if isinstance(seen, picture.Picture):
+                paths = self.save(f"{name}-seen", seen), self.save(f"{name}-expected", expected)
+                raise Failure(f"{name}: {seen.differences(expected)}\n"
+                              f"  seen: {paths[0]}\n  expected: {paths[1]}") from None
+            raise
+        if self.options.keep_pictures:
+            self.save(name, seen)
+
+    def expect_screen(self, name, expected, shown=None):
+        """QEMU's display has the picture, oriel shot too, and the cursor (shown) only if asked."""
+        if self.is_oriel:
+            self.expect(f"{name}-shot", self.shot, expected)
+            if shown is not None:
+                self.expect(f"{name}-cursor", lambda: self.shot("--cursor"), shown)
+        self.expect(f"{name}-screendump", self.screendump, expected)
+
+    def expect_off(self, name):
+        """oriel shot says in one line, with exit status 1, that the screen is off."""
+        def is_on():
+            status, png, text = self.run_shot()
+            if status == 0:
+                return "oriel shot still makes a picture"
+            if status != 1 or png != b"" or len(text.splitlines()) != 1 or "off" not in text:
+                raise Failure(f"{name}: oriel shot has exit status {status}, {len(png)} bytes, "
+                              f"and says: {text!r}")
+            return None
+
+        wait_for(name, SCREEN_S, is_on, self.children())
