@@ -19,7 +19,7 @@ static void wait_for_next(struct vmm *vmm) {
 			vmm->door.listener.path);
 }
 
-/** The session is over: forget all that was this VMM's. */
+/** The session is over, and has said why: forget all that was this VMM's. */
 static void handle_end(void *user, int err) {
 	struct vmm *vmm = user;
 	oriel_vhost_user_destroy(vmm->session);
@@ -28,12 +28,6 @@ static void handle_end(void *user, int err) {
 	if (vmm->options.gpu_socket != NULL) {
 		int none = oriel_gpu_socket_connect_take(vmm->options.gpu_socket, -1);
 		(void)none; // there is nothing to connect, so nothing fails
-	}
-	if (err == 0) {
-		log_print(&vmm->options.log, ORIEL_LOG_INFO, "the VMM has gone");
-	} else {
-		log_print(&vmm->options.log, ORIEL_LOG_WARN, "the VMM was cut off: %s",
-				strerror(-err));
 	}
 	if (vmm->options.once || vmm->door.source == NULL) {
 		vmm->options.handle_done(vmm->options.user, err);
@@ -87,7 +81,6 @@ static void handle_first_byte(void *user, int fd, uint32_t events) {
 		door_set_shut(&vmm->door, false);
 		return;
 	}
-	log_print(&vmm->options.log, ORIEL_LOG_INFO, "a VMM is connected");
 	int err = begin_session_take(vmm, fd);
 	if (err < 0) {
 		log_print(&vmm->options.log, ORIEL_LOG_ERROR, "cannot serve the VMM: %s",
