@@ -57,6 +57,7 @@ int oriel_backing_begin(struct oriel_backing *backing, size_t n_entries,
 		return -ENOMEM;
 	}
 	backing->capacity = n_entries;
+	backing->n_charged_pieces = n_entries;
 	return 0;
 }
 
@@ -68,12 +69,13 @@ static int append_spans(struct oriel_backing *backing, const struct oriel_backin
 		return n_spans;
 	}
 	for (int i = 0; i < n_spans; i++) {
-		// Only what goes beyond the room that begin() charged can need more memory.
-		if (backing->scatter.len >= backing->capacity) {
+		// Pieces stay charged until detach, so that resolving again costs nothing.
+		if (backing->scatter.len >= backing->n_charged_pieces) {
 			int err = charge(backing, sizeof(struct oriel_scatter_piece));
 			if (err < 0) {
 				return err;
 			}
+			backing->n_charged_pieces++;
 		}
 		int err = oriel_scatter_append(&backing->scatter, &spans[i]);
 		if (err < 0) {

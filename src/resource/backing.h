@@ -31,7 +31,8 @@ struct oriel_backing {
 	struct oriel_scatter scatter;
 	struct oriel_mem_map *map; // held: the scatter list points into it
 	struct oriel_budget *budget;
-	uint64_t charged;
+	uint64_t charged;        // bytes
+	size_t n_charged_pieces; // of the scatter list, among these bytes
 };
 
 /** Begin an unattached backing. budget must outlive it. */
