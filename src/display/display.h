@@ -108,10 +108,15 @@ struct oriel_display_impl {
 	/** Required with query. Whether a query made now would be answered: somebody is there. */
 	bool (*can_answer)(struct oriel_display *display);
 
-	/** Optional. Answer all open queries at once, from what is known. */
+	/**
+	 * Required with query. Answer all open queries at once, from what is known. Also called
+	 * before the display is detached.
+	 */
 	void (*flush_queries)(struct oriel_display *display);
 
-	/** Optional. Forget open queries: their askers are gone, done must not be called. */
+	/** Required with query. Forget open queries: their askers are gone, done must not be
+	 * called.
+	 */
 	void (*drop_queries)(struct oriel_display *display);
 };
 

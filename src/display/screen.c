@@ -51,6 +51,10 @@ void oriel_screen_detach(struct oriel_display *display) {
 	if (display->screen == NULL) {
 		return;
 	}
+	// Afterwards the asker could not reach the display any more, to have its queries dropped.
+	if (display->impl->flush_queries != NULL) {
+		display->impl->flush_queries(display);
+	}
 	oriel_list_remove(&display->link);
 	display->screen = NULL;
 	if (display->impl->handle_detach != NULL) {

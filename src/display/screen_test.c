@@ -58,6 +58,10 @@ static bool can_answer(struct oriel_display *display) {
 	return true;
 }
 
+static void forget_query(struct oriel_display *display) {
+	oriel_container_of(display, struct recorder, base)->query = NULL;
+}
+
 static const struct oriel_display_impl recorder_impl = {
 	.name = "recorder",
 	.handle_scanout = note_scanout,
@@ -75,6 +79,8 @@ static const struct oriel_display_impl answering_impl = {
 	.move_cursor = note_move,
 	.query = take_query,
 	.can_answer = can_answer,
+	.flush_queries = forget_query,
+	.drop_queries = forget_query,
 };
 
 struct fixture {
@@ -199,6 +205,8 @@ static void test_query_goes_to_who_can_answer(void **state) {
 	assert_true(oriel_screen_can_answer(&f.screen));
 	assert_int_equal(oriel_screen_query(&f.screen, &query), 0);
 	assert_ptr_equal(answering.query, &query);
+	oriel_screen_detach(&answering.base);
+	assert_null(answering.query); // nobody could reach it any more
 	finish(&f);
 }
 

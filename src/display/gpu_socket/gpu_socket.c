@@ -383,9 +383,9 @@ void oriel_gpu_socket_destroy(struct oriel_gpu_socket *gpu_socket) {
 	if (gs == NULL) {
 		return;
 	}
-	oriel_screen_detach(&gs->base);
 	close_connection(gs);
 	oriel_gpu_socket_replies_disconnect(&gs->replies);
+	oriel_screen_detach(&gs->base);
 	oriel_source_remove(gs->work);
 	oriel_source_remove(gs->timer);
 	free(gs->out_bytes);
