@@ -68,6 +68,7 @@ static void begin_request(struct oriel_gpu_queue *queue, const struct oriel_chai
 	oriel_list_append(&queue->in_flight, &req->link);
 	queue->n_begun++;
 	oriel_command_run(queue->gpu, req);
+	oriel_cursor_run_waiting(queue->gpu); // one may have waited just for this
 }
 
 /** Serve chains until the turn's share is used up. Returns whether there may be more to do. */
