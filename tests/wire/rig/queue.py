@@ -134,10 +134,13 @@ class Queue:
     def wait(self, *pending):
         """Wait until all these are answered; returns the answers (or the one)."""
         while True:
-            self.ring.want_calls(True)
             self.collect()
             if all(p.answer is not None for p in pending):
                 break
+            # Asked for from the entry on that is next, so look again before waiting.
+            self.ring.want_calls(True)
+            if self.ring.has_used():
+                continue
             wait.wait_fd(self.call_fd, f"an answer on queue {self.index}", self.daemon)
             drain(self.call_fd)
         return pending[0].answer if len(pending) == 1 else [p.answer for p in pending]

@@ -62,6 +62,10 @@ class Ring:
         """Take the used entries that are new, as a list of Used."""
         raise NotImplementedError
 
+    def has_used(self):
+        """Whether there are used entries that were not taken."""
+        raise NotImplementedError
+
     def want_calls(self, wanted):
         """Ask for an interrupt at the next used entry, or for none (a hint)."""
         raise NotImplementedError
@@ -140,6 +144,9 @@ class SplitRing(Ring):
             self.free.extend(reversed(self.chains.pop(entry.id)))
             new.append(entry)
         return new
+
+    def has_used(self):
+        return self.seen != self.used_idx
 
     def want_calls(self, wanted):
         if self.event_idx:
