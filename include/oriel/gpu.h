@@ -33,7 +33,8 @@ struct oriel_gpu_options {
 	size_t size;
 	struct oriel_log_sink log;
 
-	/** Heads (scanouts) of the device, 1 to 16. Default 1. */
+	/** Heads (scanouts), 1 to 16. Default 1, or 16 while a GPU socket is connected: the VMM has
+	 * heads of its own then, and nobody tells us how many. */
 	uint32_t n_heads;
 	/** Pixels of head 0, the one that is enabled at first. Default 1280 x 800. */
 	uint32_t width, height;

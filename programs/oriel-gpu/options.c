@@ -21,9 +21,6 @@
 #define MAX_SIZE_PX 16384u
 #define MAX_VIEWERS 64u
 
-/** Heads that QEMU's device may have: it never says how many it has, so all are there. */
-#define QEMU_HEADS 16u
-
 /** The largest number that is not a word of oriel/limit.h. */
 #define MAX_LIMIT (UINT64_MAX - 2)
 
@@ -335,9 +332,6 @@ int options_parse(int argc, char **argv, struct options *ret) {
 		if (err < 0) {
 			return err;
 		}
-	}
-	if (options.n_heads == 0) {
-		options.n_heads = options.qemu_display ? QEMU_HEADS : 1;
 	}
 	*ret = options;
 	return 0;

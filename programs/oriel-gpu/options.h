@@ -28,7 +28,7 @@ struct options {
 	bool once;
 	const char *display_socket; // NULL: none
 
-	uint32_t n_heads;
+	uint32_t n_heads;       // 0: not said
 	uint32_t width, height; // 0: not given
 	bool qemu_display;      // whether pixels go to the VMM's own display
 

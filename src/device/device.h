@@ -37,6 +37,7 @@ struct oriel_gpu {
 	struct oriel_resource_table resources;
 	uint64_t max_backing_entries;
 
+	uint32_t n_heads_wanted; // 0: as many as the displays have
 	// What the guest is told about its outputs: our own answer, or what a display said last.
 	struct oriel_head default_heads[ORIEL_MAX_SCANOUTS];
 	struct oriel_head heads[ORIEL_MAX_SCANOUTS];

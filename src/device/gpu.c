@@ -37,6 +37,25 @@ static struct oriel_gpu *gpu_of(struct oriel_virtio *virtio) {
 	return oriel_container_of(virtio, struct oriel_gpu, base);
 }
 
+/**
+ * Unless the embedder said how many heads there are: one, or, when a display answers for the VMM's
+ * own heads (whose number nobody tells us), as many as there can be.
+ */
+static uint32_t count_heads(struct oriel_gpu *gpu) {
+	if (gpu->n_heads_wanted != 0) {
+		return gpu->n_heads_wanted;
+	}
+	return oriel_screen_can_answer(&gpu->screen) ? ORIEL_MAX_SCANOUTS : 1;
+}
+
+/** Heads may come while a guest runs; they go only at its reset. */
+static void update_heads(struct oriel_gpu *gpu) {
+	uint32_t n = count_heads(gpu);
+	if (n > gpu->screen.n_scanouts) {
+		oriel_screen_set_n_scanouts(&gpu->screen, n);
+	}
+}
+
 static uint64_t gpu_get_features(struct oriel_virtio *virtio) {
 	(void)virtio;
 	return GPU_FEATURES | RING_FEATURES;
@@ -48,6 +67,7 @@ static void gpu_set_features(struct oriel_virtio *virtio, uint64_t features) {
 
 static void gpu_read_config(struct oriel_virtio *virtio, uint32_t offset, void *buf, size_t size) {
 	struct oriel_gpu *gpu = gpu_of(virtio);
+	update_heads(gpu);
 	uint8_t config[ORIEL_GPU_CONFIG_SIZE];
 	struct oriel_writer w = oriel_writer_of(config, sizeof(config));
 	oriel_encode_gpu_config(&w, gpu->events_read, gpu->screen.n_scanouts, 0, BLOB_ALIGNMENT);
@@ -82,7 +102,9 @@ static void gpu_handle_memory_change(struct oriel_virtio *virtio) {
 
 static int gpu_start_queue(struct oriel_virtio *virtio, unsigned int queue,
 		const struct oriel_virtio_queue *config) {
-	return oriel_gpu_queue_start(&gpu_of(virtio)->queues[queue], config);
+	struct oriel_gpu *gpu = gpu_of(virtio);
+	update_heads(gpu);
+	return oriel_gpu_queue_start(&gpu->queues[queue], config);
 }
 
 static void gpu_stop_queue(struct oriel_virtio *virtio, unsigned int queue) {
@@ -104,6 +126,7 @@ static void gpu_reset(struct oriel_virtio *virtio) {
 		oriel_gpu_queue_reset(&gpu->queues[i]);
 	}
 	oriel_screen_clear(&gpu->screen);
+	oriel_screen_set_n_scanouts(&gpu->screen, count_heads(gpu));
 	oriel_resource_table_clear(&gpu->resources);
 	gpu->features = 0;
 	gpu->events_read = 0;
@@ -178,6 +201,7 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 	oriel_log_init(&gpu->log, &options->log);
 	set_limits(gpu, options);
 	set_heads(gpu, options);
+	gpu->n_heads_wanted = options->n_heads;
 	oriel_screen_init(&gpu->screen, options->n_heads != 0 ? options->n_heads : 1);
 	oriel_resource_table_init(&gpu->resources, &gpu->limits);
 	err = oriel_memory_create(&gpu->memory);

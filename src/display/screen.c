@@ -18,6 +18,14 @@ void oriel_screen_init(struct oriel_screen *screen, uint32_t n_scanouts) {
 	oriel_list_init(&screen->displays);
 }
 
+void oriel_screen_set_n_scanouts(struct oriel_screen *screen, uint32_t n_scanouts) {
+	assert(n_scanouts >= 1 && n_scanouts <= ORIEL_MAX_SCANOUTS);
+	for (uint32_t i = n_scanouts; i < screen->n_scanouts; i++) {
+		assert(screen->scanouts[i].res == NULL && screen->cursors[i].pixels == NULL);
+	}
+	screen->n_scanouts = n_scanouts;
+}
+
 void oriel_screen_finish(struct oriel_screen *screen) {
 	while (!oriel_list_is_empty(&screen->displays)) {
 		oriel_screen_detach(oriel_container_of(screen->displays.next, struct oriel_display,

@@ -36,6 +36,9 @@ struct oriel_screen {
 /** Begin a screen of n_scanouts (1 to 16), all off. */
 void oriel_screen_init(struct oriel_screen *screen, uint32_t n_scanouts);
 
+/** Have another number of scanouts (1 to 16). Those that go must be off, and without cursor. */
+void oriel_screen_set_n_scanouts(struct oriel_screen *screen, uint32_t n_scanouts);
+
 /** Turn all off and detach the displays, which stay their owners'. */
 void oriel_screen_finish(struct oriel_screen *screen);
 
