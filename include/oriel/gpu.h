@@ -36,7 +36,7 @@ struct oriel_gpu_options {
 	/** Heads (scanouts), 1 to 16. Default 1, or 16 while a GPU socket is connected: the VMM has
 	 * heads of its own then, and nobody tells us how many. */
 	uint32_t n_heads;
-	/** Pixels of head 0, the one that is enabled at first. Default 1280 x 800. */
+	/** Pixels of each head, until something else decides. Default 1280 x 800. */
 	uint32_t width, height;
 
 	/** Entries of each queue at most: powers of two up to 1024. Default 256 and 16. */

@@ -177,12 +177,16 @@ static void set_limits(struct oriel_gpu *gpu, const struct oriel_gpu_options *op
 			get_limit(options->max_backing_entries, DEFAULT_MAX_BACKING_ENTRIES);
 }
 
+/** All heads that were asked for are on, side by side. */
 static void set_heads(struct oriel_gpu *gpu, const struct oriel_gpu_options *options) {
-	gpu->default_heads[0] = (struct oriel_head){
-		.rect = { .width = options->width != 0 ? options->width : DEFAULT_WIDTH,
-				.height = options->height != 0 ? options->height : DEFAULT_HEIGHT },
-		.enabled = true,
-	};
+	const uint32_t width = options->width != 0 ? options->width : DEFAULT_WIDTH;
+	const uint32_t height = options->height != 0 ? options->height : DEFAULT_HEIGHT;
+	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
+		gpu->default_heads[i] = (struct oriel_head){
+			.rect = { .x = i * width, .width = width, .height = height },
+			.enabled = true,
+		};
+	}
 	memcpy(gpu->heads, gpu->default_heads, sizeof(gpu->heads));
 }
 
@@ -200,9 +204,9 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 	gpu->renderer = renderer;
 	oriel_log_init(&gpu->log, &options->log);
 	set_limits(gpu, options);
-	set_heads(gpu, options);
 	gpu->n_heads_wanted = options->n_heads;
 	oriel_screen_init(&gpu->screen, options->n_heads != 0 ? options->n_heads : 1);
+	set_heads(gpu, options);
 	oriel_resource_table_init(&gpu->resources, &gpu->limits);
 	err = oriel_memory_create(&gpu->memory);
 	for (unsigned int i = 0; err == 0 && i < ORIEL_GPU_N_QUEUES; i++) {

@@ -46,12 +46,32 @@ static void write_own_edid(struct oriel_request *req, uint32_t scanout_id) {
 	oriel_encode_resp_edid(oriel_request_get_body(req), edid, size);
 }
 
+/**
+ * Take over a display's answer. A VMM turns a head on when somebody opens its window, but those
+ * that the embedder asked for are on in any case, to the right of the others.
+ */
+static void set_heads(struct oriel_gpu *gpu, const struct oriel_head heads[ORIEL_MAX_SCANOUTS]) {
+	memcpy(gpu->heads, heads, sizeof(gpu->heads));
+	uint32_t right = 0;
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		const struct oriel_rect *rect = &gpu->heads[i].rect;
+		uint64_t end = gpu->heads[i].enabled ? (uint64_t)rect->x + rect->width : 0;
+		right = end > right && end <= INT32_MAX ? (uint32_t)end : right;
+	}
+	for (uint32_t i = 0; i < gpu->n_heads_wanted; i++) {
+		if (!gpu->heads[i].enabled) {
+			gpu->heads[i] = gpu->default_heads[i];
+			gpu->heads[i].rect.x = right;
+			right += gpu->heads[i].rect.width;
+		}
+	}
+}
+
 static void handle_info(struct oriel_display_query *query, int err,
 		const struct oriel_display_reply *reply) {
 	struct oriel_request *req = oriel_container_of(query, struct oriel_request, query);
-	struct oriel_gpu *gpu = req->queue->gpu;
 	if (err == 0) {
-		memcpy(gpu->heads, reply->heads, sizeof(gpu->heads));
+		set_heads(req->queue->gpu, reply->heads);
 	}
 	write_display_info(req);
 	oriel_request_finish(req, ORIEL_RESP_OK_DISPLAY_INFO);

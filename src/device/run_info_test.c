@@ -28,8 +28,12 @@ static void begin(struct device_rig *rig, enum fake_answers answers) {
 	memset(rig->display.reply.edid, 0x5a, 256);
 }
 
-/** All heads of an answer; only the first is on, with this size. */
-static void check_info(const struct rig_reply *reply, struct oriel_rect rect, const char *name) {
+/**
+ * All heads of an answer: the first has this size; the second, of which the display says that it is
+ * off, was asked for, and so is on, to its right.
+ */
+static void check_info(const struct rig_reply *reply, struct oriel_rect rect,
+		struct oriel_rect second, const char *name) {
 	CHECK(reply->hdr.type == OK_INFO && reply->written == 408, "%s: 0x%x, %u bytes", name,
 			reply->hdr.type, reply->written);
 	struct oriel_display_one heads[VIRTIO_GPU_MAX_SCANOUTS];
@@ -37,15 +41,20 @@ static void check_info(const struct rig_reply *reply, struct oriel_rect rect, co
 	assert_int_equal(oriel_decode_resp_display_info(&r, heads), 0);
 	CHECK(heads[0].enabled && oriel_rect_equals(&heads[0].rect, &rect), "%s: head 0: %ux%u",
 			name, heads[0].rect.width, heads[0].rect.height);
+	CHECK(heads[1].enabled == (second.width > 0) && oriel_rect_equals(&heads[1].rect, &second),
+			"%s: head 1: %u,%u %ux%u", name, heads[1].rect.x, heads[1].rect.y,
+			heads[1].rect.width, heads[1].rect.height);
 	static const struct oriel_rect none;
-	for (size_t i = 1; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+	for (size_t i = 2; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
 		CHECK(!heads[i].enabled && oriel_rect_equals(&heads[i].rect, &none),
 				"%s: head %zu is not empty", name, i);
 	}
 }
 
 static const struct oriel_rect our_own = { 0, 0, 1280, 800 };
+static const struct oriel_rect our_second = { 1280, 0, 1280, 800 };
 static const struct oriel_rect told = { 1, 2, 640, 480 };
+static const struct oriel_rect second_to_told = { 641, 0, 1280, 800 };
 
 /** The EDID of an answer, which must be the one of a monitor of ours of this size. */
 static void check_own_edid(const struct rig_reply *reply, uint32_t width, uint32_t height,
@@ -68,7 +77,7 @@ static void test_our_own_answers(void **state) {
 		begin(&rig, answers);
 		struct rig_reply reply = device_rig_call(&rig,
 				gpu_command_of(VIRTIO_GPU_CMD_GET_DISPLAY_INFO));
-		check_info(&reply, our_own, "own");
+		check_info(&reply, our_own, our_second, "own");
 		for (uint32_t i = 0; i < 2; i++) {
 			reply = device_rig_call(&rig, gpu_get_edid(i));
 			check_own_edid(&reply, 1280, 800, "own");
@@ -94,7 +103,8 @@ static void test_sizes_of_options(void **state) {
 		const struct oriel_rect rect = { 0, 0, sizes[i].width, sizes[i].height };
 		struct rig_reply reply = device_rig_call(&rig,
 				gpu_command_of(VIRTIO_GPU_CMD_GET_DISPLAY_INFO));
-		check_info(&reply, rect, "option");
+		const struct oriel_rect second = { 0 }; // one head is all there is
+		check_info(&reply, rect, second, "option");
 		reply = device_rig_call(&rig, gpu_get_edid(0));
 		check_own_edid(&reply, rect.width, rect.height, "option");
 		device_rig_finish(&rig);
@@ -132,14 +142,14 @@ static void test_answers_at_once(void **state) {
 	begin(&rig, FAKE_ANSWERS_NOW);
 	const struct gpu_command info = gpu_command_of(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 	struct rig_reply reply = device_rig_call(&rig, info);
-	check_info(&reply, told, "told");
+	check_info(&reply, told, second_to_told, "told");
 	reply = device_rig_call(&rig, gpu_get_edid(1));
 	check_told_edid(&reply);
 
 	// An error: what was said last, and an EDID of that size; one of our size for what is off.
 	rig.display.err = -ETIMEDOUT;
 	reply = device_rig_call(&rig, info);
-	check_info(&reply, told, "last");
+	check_info(&reply, told, second_to_told, "last");
 	reply = device_rig_call(&rig, gpu_get_edid(0));
 	check_own_edid(&reply, 640, 480, "last");
 	reply = device_rig_call(&rig, gpu_get_edid(1));
@@ -149,7 +159,8 @@ static void test_answers_at_once(void **state) {
 	rig.display.err = 0;
 	rig.display.reply.heads[0].rect.width = 16385;
 	reply = device_rig_call(&rig, info);
-	check_info(&reply, (struct oriel_rect){ 1, 2, 16385, 480 }, "too wide");
+	check_info(&reply, (struct oriel_rect){ 1, 2, 16385, 480 },
+			(struct oriel_rect){ 16386, 0, 1280, 800 }, "too wide");
 	rig.display.err = -ETIMEDOUT;
 	reply = device_rig_call(&rig, gpu_get_edid(0));
 	check_own_edid(&reply, 1280, 800, "too wide");
@@ -182,7 +193,7 @@ static void test_answers_later(void **state) {
 		device_rig_run(&rig);
 		assert_true(device_rig_collect(&rig, RIG_CONTROL, &reply));
 		assert_int_equal(reply.head, info);
-		check_info(&reply, told, "later");
+		check_info(&reply, told, second_to_told, "later");
 		fake_display_answer(&rig.display, 0);
 		device_rig_run(&rig);
 		assert_true(device_rig_collect(&rig, RIG_CONTROL, &reply));
@@ -229,7 +240,7 @@ static void test_no_memory_to_wait(void **state) {
 	fail_alloc_at(0);
 	struct rig_reply reply;
 	assert_true(device_rig_collect(&rig, RIG_CONTROL, &reply));
-	check_info(&reply, our_own, "no memory");
+	check_info(&reply, our_own, our_second, "no memory");
 	assert_int_equal(rig.display.n_asked, 0);
 	device_rig_finish(&rig);
 }
@@ -256,7 +267,7 @@ static void test_stop(void **state) {
 	assert_int_equal(rig.told[RIG_CONTROL].base, 2);
 	struct rig_reply reply;
 	assert_true(device_rig_collect(&rig, RIG_CONTROL, &reply));
-	check_info(&reply, our_own, "stopped");
+	check_info(&reply, our_own, our_second, "stopped");
 	assert_true(device_rig_collect(&rig, RIG_CONTROL, &reply));
 	check_own_edid(&reply, 1280, 800, "stopped");
 	device_rig_finish(&rig);
