@@ -72,6 +72,16 @@ static void test_tables(void **state) {
 	CHECK_TRACE(rig, "memory 1\nmemory 0\n");
 }
 
+static void test_regions_may_touch(void **state) {
+	struct vhost_rig *rig = *state;
+	const struct oriel_vhost_region regions[] = { low,
+		{ 4 * PAGE, PAGE, RIG_LOW_USER + 4 * PAGE, 0 },
+		{ 5 * PAGE, PAGE, RIG_LOW_USER - PAGE, 0 } };
+	rig->asks = true;
+	assert_int_equal(send_table(rig, regions, 3, 3), 0);
+	CHECK_TRACE(rig, "memory 3\n");
+}
+
 static const struct {
 	const char *name;
 	struct oriel_vhost_region region; // beside low
@@ -227,6 +237,7 @@ static void test_no_memory_for_a_table(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(test_tables),
+		TEST(test_regions_may_touch),
 		TEST(test_bad_regions_change_nothing),
 		TEST(test_wrong_numbers_of_descriptors),
 		TEST(test_regions_that_are_not_there),

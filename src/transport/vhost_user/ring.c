@@ -74,8 +74,6 @@ static void reset_device(struct oriel_vhost_user *session) {
 		struct oriel_vhost_ring *ring = &session->rings[i];
 		ring->run = ORIEL_VHOST_STOPPED;
 		ring->has_run = false;
-		ring->was_handed_out = false;
-		ring->has_failed = false;
 	}
 }
 

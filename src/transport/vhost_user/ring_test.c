@@ -8,7 +8,9 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define USER(offset) (RIG_LOW_USER + (offset))
@@ -135,6 +137,21 @@ static void test_rings_that_stopped_at_their_beginning(void **state) {
 	assert_null(strstr(fake_virtio_take_trace(&rig->device), "reset"));
 }
 
+static void test_any_part_that_lies_elsewhere(void **state) {
+	struct vhost_rig *rig = *state;
+	begin(rig);
+	uint64_t parts[3] = { USER(0), USER(0x1000), USER(0x2000) };
+	for (size_t i = 0; i < 4; i++) {
+		vhost_rig_get_base(rig, 0);
+		parts[i % 3] += i < 3 ? 0x100 : 0;
+		vhost_rig_addr(rig, 0, parts[0], parts[1], parts[2]);
+		fake_virtio_take_trace(&rig->device);
+		vhost_rig_ring_fd(rig, VHOST_USER_SET_VRING_KICK, 0, rig->kick_fds[0]);
+		bool was_reset = strstr(fake_virtio_take_trace(&rig->device), "reset") != NULL;
+		CHECK(was_reset == (i < 3), "part %zu", i);
+	}
+}
+
 static void test_other_features_are_another_driver(void **state) {
 	struct vhost_rig *rig = *state;
 	begin(rig);
@@ -186,6 +203,8 @@ static void test_the_first_ring_to_start_is_judged(void **state) {
 	vhost_rig_state(rig, VHOST_USER_SET_VRING_ENABLE, 1, 1);
 	CHECK_TRACE(rig, "reset\nfeatures 0x100000002\nstart 1: 16 at 0x0, 0x0 0x1000 0x2000\n");
 	// One reset is enough, and a ring that has not run since shows nothing.
+	vhost_rig_state(rig, VHOST_USER_SET_VRING_BASE, 0, 77);
+	assert_int_equal(vhost_rig_get_base(rig, 0), 77);
 	prepare(rig, 0, 0);
 	vhost_rig_state(rig, VHOST_USER_SET_VRING_ENABLE, 0, 1);
 	CHECK_TRACE(rig, "start 0: 16 at 0x0, 0x0 0x1000 0x2000\n");
@@ -227,9 +246,16 @@ static void test_replies_wait_for_a_slow_stop(void **state) {
 	begin(rig);
 	rig->device.is_slow = true;
 	rig->device.served = 9;
-	vhost_rig_state(rig, VHOST_USER_GET_VRING_BASE, 0, 0);
-	vhost_rig_plain(rig, VHOST_USER_GET_QUEUE_NUM, -1);
-	vhost_rig_state(rig, VHOST_USER_SET_VRING_ENABLE, 1, 0);
+	// All at once: what follows the one that waits is there already.
+	uint8_t bytes[128];
+	struct oriel_writer w = oriel_writer_of(bytes, sizeof(bytes));
+	struct oriel_vhost_ring_state zero = { 0, 0 };
+	struct oriel_vhost_ring_state one = { 1, 0 };
+	oriel_vhost_encode_ring_state(&w, VHOST_USER_GET_VRING_BASE, 0, &zero);
+	oriel_vhost_encode_plain(&w, VHOST_USER_GET_QUEUE_NUM, 0);
+	oriel_vhost_encode_ring_state(&w, VHOST_USER_SET_VRING_ENABLE, 0, &one);
+	vhost_rig_send_raw(rig, bytes, (size_t)(w.cur - bytes), NULL, 0);
+	vhost_rig_run(rig);
 	struct vhost_rig_reply reply;
 	assert_false(vhost_rig_receive(rig, &reply));
 	CHECK_TRACE(rig, "stop 0\n");
@@ -293,6 +319,18 @@ static void test_a_kick_before_the_start_is_not_lost(void **state) {
 	assert_true(is_readable(rig->device.queues[0].config.kick_fd));
 }
 
+// They are the front-end's too, and it may want to wait in a read.
+static void test_flags_of_descriptors_are_left_alone(void **state) {
+	struct vhost_rig *rig = *state;
+	begin(rig);
+	int fd = eventfd(0, EFD_CLOEXEC);
+	for (uint32_t request = 12; request <= 14; request++) {
+		vhost_rig_ring_fd(rig, request, 0, fd);
+		assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	}
+	oriel_fd_close(&fd);
+}
+
 static void test_a_ring_without_a_kick_descriptor(void **state) {
 	struct vhost_rig *rig = *state;
 	begin(rig);
@@ -330,6 +368,11 @@ static void test_enable_may_come_first_and_for_nothing(void **state) {
 	assert_int_equal(vhost_rig_get_base(rig, 1), 77);
 	assert_int_equal(vhost_rig_state(rig, VHOST_USER_SET_VRING_ENABLE, 1, 0), 0);
 	CHECK_TRACE(rig, "");
+	// It had not run, so it is free to begin elsewhere.
+	assert_int_equal(vhost_rig_get_base(rig, 0), 3);
+	prepare(rig, 1, 0);
+	assert_int_equal(vhost_rig_state(rig, VHOST_USER_SET_VRING_ENABLE, 1, 1), 0);
+	CHECK_TRACE(rig, "stop 0\nstart 1: 16 at 0x0, 0x0 0x1000 0x2000\n");
 }
 
 static void test_a_disabled_ring_goes_on_where_it_was(void **state) {
@@ -358,6 +401,11 @@ static void test_a_disabled_ring_goes_on_where_it_was(void **state) {
 	vhost_rig_state(rig, VHOST_USER_SET_VRING_ENABLE, 0, 1);
 	assert_null(strstr(fake_virtio_take_trace(&rig->device), "reset"));
 	assert_true(rig->device.queues[0].is_started);
+	// What GET_VRING_BASE said before it ran again does not count any more.
+	vhost_rig_state(rig, VHOST_USER_SET_VRING_ENABLE, 0, 0);
+	vhost_rig_state(rig, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	assert_null(strstr(fake_virtio_take_trace(&rig->device), "reset"));
+	assert_int_equal(rig->device.queues[0].config.base, base + 6);
 }
 
 static void test_without_protocol_features_a_kick_starts(void **state) {
@@ -395,6 +443,7 @@ int main(void) {
 		TEST(test_reboot_with_reset_device),
 		TEST(test_reboot_without_reset_device),
 		TEST(test_rings_that_stopped_at_their_beginning),
+		TEST(test_any_part_that_lies_elsewhere),
 		TEST(test_other_features_are_another_driver),
 		TEST(test_packed_rings_begin_elsewhere),
 		TEST(test_the_first_ring_to_start_is_judged),
@@ -403,6 +452,7 @@ int main(void) {
 		TEST(test_replies_wait_for_a_slow_stop),
 		TEST(test_a_device_goes_while_it_stops),
 		TEST(test_a_kick_before_the_start_is_not_lost),
+		TEST(test_flags_of_descriptors_are_left_alone),
 		TEST(test_a_ring_without_a_kick_descriptor),
 		TEST(test_enable_may_come_first_and_for_nothing),
 		TEST(test_a_disabled_ring_goes_on_where_it_was),
