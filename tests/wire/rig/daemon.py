@@ -101,6 +101,10 @@ class Daemon:
         folder = f"/proc/{self.process.pid}/fd"
         return sorted(os.readlink(os.path.join(folder, name)) for name in os.listdir(folder))
 
+    def is_sanitized(self):
+        with open(f"/proc/{self.process.pid}/maps") as maps:
+            return any("libasan" in line for line in maps)
+
     def n_mappings(self):
         with open(f"/proc/{self.process.pid}/maps") as maps:
             return sum(1 for _ in maps)

@@ -227,10 +227,11 @@ class QemuDisplay:
             raise AssertionError(f"message {request} is not expected")
 
     def answer(self, message):
+        sock = self.sock
         if self.held is not None:
             self.held.append(message)
-        else:
-            self.sock.sendall(message)
+        elif sock is not None:
+            sock.sendall(message)
 
     def handle_cursor(self, request, payload):
         scanout, x, y = struct.unpack_from("<Iii", payload)

@@ -78,6 +78,7 @@ class SplitRing(Ring):
         self.avail = memory.alloc(6 + 2 * size, 2, region)
         self.used = memory.alloc(6 + 8 * size, 4, region)
         self.region = region
+        self.tables = {}
         self.start(0)
 
     def start(self, index):
@@ -102,11 +103,21 @@ class SplitRing(Ring):
     # Chains.
     def add(self, buffers, indirect=False, table_flags=0):
         if indirect:
-            table = self.memory.put(table_of(buffers), 16, self.region)
+            table = self.take_table(16 * len(buffers))
+            self.memory.write(table, table_of(buffers))
             entries = [(table, 16 * len(buffers), INDIRECT | table_flags)]
         else:
             entries = [(b.gpa, b.size, WRITE if b.write else 0) for b in buffers]
         return self.add_entries(entries)
+
+    def take_table(self, size):
+        """Memory for an indirect table: that of the next head, which nobody else can be using."""
+        head = self.free[-1] if self.free else None
+        gpa, room = self.tables.get(head, (0, 0))
+        if room < size:
+            gpa = self.memory.alloc(size, 16, self.region)
+            self.tables[head] = gpa, size
+        return gpa
 
     def add_entries(self, entries):
         """Chain descriptors given as (address, length, flags); NEXT is added here."""
