@@ -37,6 +37,7 @@ class Vm:
         self.shared = []
         self.backend = None
         self.running = False
+        self.closed = False
         event_idx = bool(features >> gpu.F_EVENT_IDX & 1)
         indirect = bool(features >> gpu.F_INDIRECT_DESC & 1)
         self.queues = []
@@ -59,6 +60,10 @@ class Vm:
         return [queue for queue in self.queues if queue is not None]
 
     def close(self):
+        """Go, as a VMM that ends; twice is fine."""
+        if self.closed:
+            return
+        self.closed = True
         self.conn.close()
         for queue in self.set_up_queues():
             queue.close()
