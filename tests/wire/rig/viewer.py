@@ -59,7 +59,7 @@ class Buffer:
         (self.id, self.flags, self.size, self.stride, self.fourcc, self.width, self.height,
          self.modifier, self.offset) = fields
         self.seals = fcntl.fcntl(fd, F_GET_SEALS)
-        self.writable = can_map_writable(fd)
+        self.writable = can_map_writable(fd, self.size)
         if os.fstat(fd).st_size < self.size:
             raise AssertionError(f"buffer of {self.size} bytes in a file of {os.fstat(fd).st_size}")
         self.map = mmap.mmap(fd, self.size, mmap.MAP_SHARED, mmap.PROT_READ)
@@ -73,9 +73,9 @@ class Buffer:
         return b"".join(rows)
 
 
-def can_map_writable(fd):
+def can_map_writable(fd, size):
     try:
-        mmap.mmap(fd, 4096, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE).close()
+        mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE).close()
         return True
     except PermissionError:
         return False
