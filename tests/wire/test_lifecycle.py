@@ -12,7 +12,7 @@ from rig.gpu import Rect
 from rig.qemu_display import GET_DISPLAY_INFO, QemuDisplay
 from rig.ring import SplitRing
 from rig.vhost import Msg, Proto
-from rig.viewer import CONFIG, SCANOUT_OFF, Refused, Viewer
+from rig.viewer import CONFIG, GONE, SCANOUT_OFF, Refused, Viewer
 from rig.vm import PROTOCOL
 
 WHOLE = Rect(0, 0, 32, 24)
@@ -214,6 +214,43 @@ class NextVmm(LifeTest):
             with self.assertRaises(Refused) as refused:
                 viewer.snapshot(0)
             self.assertIn(refused.exception.code, (5, SCANOUT_OFF))
+
+    def test_reboot_under_a_viewer(self):
+        """A guest that boots again uses its ids again; who has the old buffers is told."""
+        machine = self.machine()
+        viewer = machine.viewer
+        viewer.subscribe(1)
+        for i in range(5):
+            pixels = picture.noise(32, 24, i)
+            machine.guest.show(0, 1, 32, 24, pixels)
+            viewer.frame(0)
+            buffer, rect = viewer.configs[0]
+            self.assertTrue(picture.opaque(buffer.crop(rect)) == picture.opaque(pixels))
+            machine.vm.reboot()
+            gone = viewer.expect(GONE)
+            self.assertEqual(gone, (buffer.id,))
+            viewer.released(buffer.id)
+
+    def test_end_under_a_viewer(self):
+        """SIGTERM, and --fd's end, with a viewer that has buffers and snapshots: status 0."""
+        for kept in (False, True):
+            for by_path in (True, False):
+                daemon = self.daemon(by_path=by_path)
+                viewer = Viewer(daemon)
+                self.addCleanup(viewer.close)
+                viewer.subscribe(1, 1)
+                machine = self.machine(daemon=daemon)
+                machine.guest.show(0, 1, 32, 24)
+                viewer.frame(0)
+                viewer.snapshot(0, release=False)
+                if kept:
+                    machine.guest.unref(1)
+                    viewer.expect(GONE)
+                if by_path:
+                    daemon.terminate()
+                else:
+                    machine.vm.close()
+                self.expect_exit(daemon, 0)
 
     def test_second_vmm_waits(self):
         """While one VMM is served another one waits, or is turned away; the first feels nothing."""
