@@ -119,6 +119,17 @@ static void gpu_kick(struct oriel_virtio *virtio, unsigned int queue) {
 	oriel_gpu_queue_schedule(&gpu_of(virtio)->queues[queue]);
 }
 
+/** Drop all resources, and tell the displays of each, which may have it announced to somebody. */
+static void drop_resources(struct oriel_gpu *gpu) {
+	uint32_t cursor = 0;
+	struct oriel_resource *res = oriel_resource_table_next(&gpu->resources, &cursor);
+	while (res != NULL) {
+		oriel_screen_remove_resource(&gpu->screen, res);
+		res = oriel_resource_table_next(&gpu->resources, &cursor);
+	}
+	oriel_resource_table_clear(&gpu->resources);
+}
+
 static void gpu_reset(struct oriel_virtio *virtio) {
 	struct oriel_gpu *gpu = gpu_of(virtio);
 	oriel_screen_drop_queries(&gpu->screen); // they live in requests
@@ -127,7 +138,7 @@ static void gpu_reset(struct oriel_virtio *virtio) {
 	}
 	oriel_screen_clear(&gpu->screen);
 	oriel_screen_set_n_scanouts(&gpu->screen, count_heads(gpu));
-	oriel_resource_table_clear(&gpu->resources);
+	drop_resources(gpu);
 	gpu->features = 0;
 	gpu->events_read = 0;
 }

@@ -313,9 +313,11 @@ static void test_reset(void **state) {
 		device_rig_kick(&rig, RIG_CONTROL);
 		fake_display_forget(&rig.display);
 		oriel_virtio_reset(rig.virtio);
-		assert_int_equal(rig.display.n_events, 1);
+		assert_int_equal(rig.display.n_events, 2); // off, and the resource is gone
 		assert_int_equal(rig.display.events[0].type, FAKE_SCANOUT);
 		assert_int_equal(rig.display.events[0].resource_id, 0);
+		assert_int_equal(rig.display.events[1].type, FAKE_DROP);
+		assert_int_equal(rig.display.events[1].resource_id, 1);
 		struct oriel_gpu_statistics s = device_rig_statistics(&rig);
 		assert_int_equal(s.n_resources + s.host_memory + s.backing_memory, 0);
 		assert_int_equal(count_open_fds(), n_fds);

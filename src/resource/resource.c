@@ -30,21 +30,6 @@ void oriel_resource_table_init(struct oriel_resource_table *table,
 	oriel_id_table_init(&table->ids);
 }
 
-void oriel_resource_table_clear(struct oriel_resource_table *table) {
-	uint32_t cursor = 0;
-	struct oriel_resource *res = oriel_id_table_next(&table->ids, &cursor);
-	while (res != NULL) {
-		oriel_resource_drop(table, res);
-		cursor = 0; // removal moves entries
-		res = oriel_id_table_next(&table->ids, &cursor);
-	}
-}
-
-void oriel_resource_table_finish(struct oriel_resource_table *table) {
-	oriel_resource_table_clear(table);
-	oriel_id_table_finish(&table->ids);
-}
-
 /** Unmap pixels and close their memfd. */
 static void free_pixels(struct oriel_resource *res) {
 	if (res->pixels != NULL) {
@@ -146,15 +131,41 @@ struct oriel_resource *oriel_resource_get(const struct oriel_resource_table *tab
 	return oriel_id_table_get(&table->ids, id);
 }
 
-void oriel_resource_drop(struct oriel_resource_table *table, struct oriel_resource *res) {
+/** Let go of a resource that is out of the table, or will be. */
+static void let_go(struct oriel_resource_table *table, struct oriel_resource *res) {
 	assert(!res->dropped);
-	oriel_id_table_remove(&table->ids, res->id);
 	oriel_budget_credit(&table->limits->count, 1);
 	res->dropped = true;
 	oriel_backing_detach(&res->backing);
 	if (res->n_holds == 0) {
 		resource_destroy(res);
 	}
+}
+
+void oriel_resource_drop(struct oriel_resource_table *table, struct oriel_resource *res) {
+	oriel_id_table_remove(&table->ids, res->id);
+	let_go(table, res);
+}
+
+struct oriel_resource *oriel_resource_table_next(const struct oriel_resource_table *table,
+		uint32_t *cursor) {
+	return oriel_id_table_next(&table->ids, cursor);
+}
+
+void oriel_resource_table_clear(struct oriel_resource_table *table) {
+	uint32_t cursor = 0;
+	struct oriel_resource *res = oriel_resource_table_next(table, &cursor);
+	while (res != NULL) {
+		let_go(table, res);
+		res = oriel_resource_table_next(table, &cursor);
+	}
+	oriel_id_table_finish(&table->ids);
+	oriel_id_table_init(&table->ids);
+}
+
+void oriel_resource_table_finish(struct oriel_resource_table *table) {
+	oriel_resource_table_clear(table);
+	oriel_id_table_finish(&table->ids);
 }
 
 struct oriel_resource *oriel_resource_hold(struct oriel_resource *res) {
@@ -260,9 +271,9 @@ int oriel_resource_assign_uuid(struct oriel_resource *res) {
 void oriel_resource_table_handle_map_change(struct oriel_resource_table *table,
 		struct oriel_mem_map *map) {
 	uint32_t cursor = 0;
-	struct oriel_resource *res = oriel_id_table_next(&table->ids, &cursor);
+	struct oriel_resource *res = oriel_resource_table_next(table, &cursor);
 	while (res != NULL) {
 		oriel_backing_handle_map_change(&res->backing, map);
-		res = oriel_id_table_next(&table->ids, &cursor);
+		res = oriel_resource_table_next(table, &cursor);
 	}
 }

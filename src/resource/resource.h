@@ -71,6 +71,13 @@ struct oriel_resource_table {
 void oriel_resource_table_init(struct oriel_resource_table *table,
 		struct oriel_resource_limits *limits);
 
+/**
+ * The resources one by one, in no order: start with *cursor = 0, until NULL. Nothing may be created
+ * or dropped meanwhile.
+ */
+struct oriel_resource *oriel_resource_table_next(const struct oriel_resource_table *table,
+		uint32_t *cursor);
+
 /** Drop all resources; the table is empty then and may be used on. */
 void oriel_resource_table_clear(struct oriel_resource_table *table);
 

@@ -239,8 +239,8 @@ class Room(case.WireTest):
         for request in (gpu.get_display_info(fenced(1)), gpu.create_2d(5, 1, 8, 8, fenced(1))):
             memory.write(same, request.ljust(408, b"\xA5"))
             pending = queue.add_buffers([Buffer(same, len(request)), Buffer(same, 408, True)])
-            queue.publish()
             queue.ring.want_calls(True)
+            queue.publish()
             queue.wait_call()
             used = queue.ring.reap()
             del queue.pending[used[0].id]
