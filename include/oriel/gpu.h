@@ -39,7 +39,8 @@ struct oriel_gpu_options {
 	/** Pixels of each head, until something else decides. Default 1280 x 800. */
 	uint32_t width, height;
 
-	/** Entries of each queue at most: powers of two up to 1024. Default 256 and 16. */
+	/** Entries that a ring of each queue may have, up to 32,768, the default: who sets rings
+	 * up knows best. Drivers are content with 256 and 16. */
 	uint16_t control_queue_size, cursor_queue_size;
 
 	/** Limits are as in oriel/limit.h. */

@@ -20,9 +20,7 @@
 
 #define DEFAULT_WIDTH 1280u
 #define DEFAULT_HEIGHT 800u
-#define DEFAULT_CONTROL_QUEUE_SIZE 256u
-#define DEFAULT_CURSOR_QUEUE_SIZE 16u
-#define MAX_QUEUE_SIZE 1024u
+#define MAX_QUEUE_SIZE 32768u // virtio 1.3, 2.7 and 2.8
 
 #define DEFAULT_MAX_RESOURCES 16384u
 #define DEFAULT_MAX_HOST_MEMORY (1024ull * 1024 * 1024)
@@ -164,16 +162,16 @@ static uint64_t get_limit(uint64_t option, uint64_t default_value) {
 	return option == ORIEL_LIMIT_NONE ? 0 : option; // ORIEL_LIMIT_OFF is ORIEL_BUDGET_OFF
 }
 
-static bool is_queue_size(uint32_t size) {
-	return size <= MAX_QUEUE_SIZE && (size & (size - 1)) == 0;
+static uint16_t get_queue_size(uint16_t option) {
+	return option != 0 ? option : MAX_QUEUE_SIZE;
 }
 
 static int check_options(const struct oriel_gpu_options *options) {
 	bool good = options->size >= sizeof(*options) && options->n_heads <= ORIEL_MAX_SCANOUTS &&
 		    options->width <= ORIEL_EDID_MAX_SIDE &&
 		    options->height <= ORIEL_EDID_MAX_SIDE &&
-		    is_queue_size(options->control_queue_size) &&
-		    is_queue_size(options->cursor_queue_size);
+		    options->control_queue_size <= MAX_QUEUE_SIZE &&
+		    options->cursor_queue_size <= MAX_QUEUE_SIZE;
 	return good ? 0 : -EINVAL;
 }
 
@@ -229,11 +227,9 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 	}
 	oriel_virtio_init(&gpu->base, &gpu_impl, VIRTIO_ID_GPU, ORIEL_GPU_N_QUEUES, gpu->memory);
 	gpu->base.max_queue_size[VIRTIO_GPU_QUEUE_CONTROL] =
-			options->control_queue_size != 0 ? options->control_queue_size
-							 : DEFAULT_CONTROL_QUEUE_SIZE;
+			get_queue_size(options->control_queue_size);
 	gpu->base.max_queue_size[VIRTIO_GPU_QUEUE_CURSOR] =
-			options->cursor_queue_size != 0 ? options->cursor_queue_size
-							: DEFAULT_CURSOR_QUEUE_SIZE;
+			get_queue_size(options->cursor_queue_size);
 	*ret = gpu;
 	return 0;
 }

@@ -59,8 +59,6 @@ void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel
 }
 
 static void begin_request(struct oriel_gpu_queue *queue, const struct oriel_chain *chain) {
-	// There are as many slots as a ring can have chains in flight.
-	assert(!oriel_list_is_empty(&queue->free));
 	struct oriel_request *req =
 			oriel_container_of(queue->free.next, struct oriel_request, link);
 	oriel_list_remove(&req->link);
@@ -81,7 +79,8 @@ static bool serve(struct oriel_gpu_queue *queue) {
 			oriel_transfer_continue(queue->current);
 			continue;
 		}
-		if (queue->stopping) {
+		// Without a free slot the queue waits: whatever finishes gives it another turn.
+		if (queue->stopping || oriel_list_is_empty(&queue->free)) {
 			return false;
 		}
 		struct oriel_chain chain;
@@ -194,13 +193,14 @@ void oriel_gpu_queue_finish(struct oriel_gpu_queue *queue) {
 	queue->turn = NULL;
 }
 
-static int allocate_slots(struct oriel_gpu_queue *queue, uint16_t size) {
+static int allocate_slots(struct oriel_gpu_queue *queue, uint16_t ring_size) {
+	const uint32_t size = oriel_min_u32(ring_size, ORIEL_MAX_IN_FLIGHT);
 	queue->slots = calloc(size, sizeof(*queue->slots));
 	if (queue->slots == NULL) {
 		return -ENOMEM;
 	}
 	oriel_list_init(&queue->free);
-	for (uint16_t i = 0; i < size; i++) {
+	for (uint32_t i = 0; i < size; i++) {
 		oriel_list_append(&queue->free, &queue->slots[i].link);
 	}
 	return 0;

@@ -20,6 +20,9 @@
 #include "oriel/loop.h"
 #include "oriel/virtio.h"
 
+/** Requests that a queue has at once, however large its ring is: more wait in the ring. */
+#define ORIEL_MAX_IN_FLIGHT 1024u
+
 #define ORIEL_TURN_CHAINS 64u
 #define ORIEL_TURN_BYTES (4u * 1024u * 1024u)
 
@@ -34,7 +37,7 @@ struct oriel_gpu_queue {
 	int kick_fd; // -1: none; ours
 	struct oriel_source *kick;
 	int call_fd;                 // -1: none; ours
-	struct oriel_request *slots; // as many as the ring has entries
+	struct oriel_request *slots; // as many as the ring has entries, within the limit
 	struct oriel_link free;
 	struct oriel_link in_flight; // popped and not given back, but for those that wait
 	struct oriel_link waiting;   // UPDATE_CURSORs that wait for the control queue
