@@ -134,7 +134,8 @@ static int do_font(struct request *request) {
 	}
 	int length = sprintf(result, "%u %u ", font.width, font.height);
 	for (size_t i = 0; i < 128; i++, length += 2 * (int)font.height) {
-		put_hex(result + length, glyphs + i * 32, font.height); // 32 rows are reserved for each
+		put_hex(result + length, glyphs + i * 32,
+				font.height); // 32 rows are reserved for each
 	}
 	return 0;
 }
@@ -172,13 +173,15 @@ static int do_draw(struct request *request) {
 	const struct kms_buffer *buffer = &kms.buffers[a[0]];
 	struct rect rect = { 0, 0, buffer->width, buffer->height };
 	if (request->n_args == 6) {
-		rect = (struct rect){ (uint32_t)a[2], (uint32_t)a[3], (uint32_t)a[4], (uint32_t)a[5] };
+		rect = (struct rect){ (uint32_t)a[2], (uint32_t)a[3], (uint32_t)a[4],
+			(uint32_t)a[5] };
 	}
 	if (rect.width > buffer->width || rect.x > buffer->width - rect.width ||
 			rect.height > buffer->height || rect.y > buffer->height - rect.height) {
 		return -EINVAL;
 	}
-	pattern_draw(buffer->pixels, buffer->pitch, buffer->width, buffer->height, (uint32_t)a[1], rect);
+	pattern_draw(buffer->pixels, buffer->pitch, buffer->width, buffer->height, (uint32_t)a[1],
+			rect);
 	sprintf(result, "%08x",
 			pattern_crc(buffer->pixels, buffer->pitch, buffer->width, buffer->height));
 	return 0;
@@ -399,9 +402,6 @@ int main(void) {
 	if (open_port(&requests, &answers) < 0) {
 		perror(PORT);
 		return 1; // the kernel panics, which the host sees
-	}
-	if (system("modprobe virtio_gpu") != 0) {
-		fprintf(stderr, "agent: virtio_gpu cannot be loaded\n");
 	}
 	fprintf(answers, "ready\n");
 	fflush(answers);

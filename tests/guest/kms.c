@@ -247,7 +247,8 @@ static int wait_for_flip(const struct kms *kms, uint64_t user_data) {
 		for (ssize_t at = 0; at + (ssize_t)sizeof(struct drm_event_vblank) <= size;) {
 			struct drm_event_vblank event;
 			memcpy(&event, bytes + at, sizeof(event));
-			if (event.base.type == DRM_EVENT_FLIP_COMPLETE && event.user_data == user_data) {
+			if (event.base.type == DRM_EVENT_FLIP_COMPLETE &&
+					event.user_data == user_data) {
 				return 0;
 			}
 			at += event.base.length;

@@ -23,8 +23,10 @@ class Lab:
         self.device_socket = self.folder / "gpu.sock"
         self.display_socket = self.folder / "screen.sock"
         self.case = ""
+        self.n_started = 0
         self.daemon = None
         self.machine = None
+        self.kernel = None
 
     @property
     def is_oriel(self):
@@ -41,7 +43,8 @@ class Lab:
     def start_daemon(self):
         command = [self.options.oriel_gpu, f"--socket-path={self.device_socket}",
                    f"--display-socket={self.display_socket}"]
-        self.daemon = Child("oriel-gpu", command, self.folder / "oriel-gpu.log")
+        self.n_started += 1
+        self.daemon = Child("oriel-gpu", command, self.folder / f"oriel-gpu-{self.n_started}.log")
 
         def listens():
             sockets = pathlib.Path("/proc/net/unix").read_text().splitlines()
@@ -52,7 +55,7 @@ class Lab:
 
         wait_for("oriel-gpu", 30, listens, [self.daemon])
 
-    def boot(self):
+    def boot(self, kernel):
         """A new guest, on the device that is there."""
         if self.is_oriel and self.daemon is None:
             self.start_daemon()
@@ -60,14 +63,19 @@ class Lab:
         if self.is_oriel:
             device = ["-chardev", f"socket,id=gpu_socket,path={self.device_socket}",
                       "-device", "vhost-user-gpu-pci,id=gpu,chardev=gpu_socket"]
+        self.n_started += 1
         self.machine = machine.Machine(self.options.qemu, self.accel, self.image,
-                                       self.options.agent, self.folder, device)
+                                       kernel, self.options.agent,
+                                       self.folder / f"machine-{self.n_started}", device)
+        self.kernel = kernel
         self.machine.boot()
 
-    def guest(self):
-        """The agent of a guest that is up, its GPU in nobody's hands."""
+    def guest(self, kernel=""):
+        """The agent of a guest with this kernel that is up, its GPU in nobody's hands."""
+        if self.kernel != kernel:
+            self.discard_machine()
         if self.machine is None:
-            self.boot()
+            self.boot(kernel)
         self.machine.agent.ask("close")
         return self.machine.agent
 

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define BOX_AT 16u          // the box's first column and row
-#define BOX_MAX_WIDTH 512u  // a multiple of 32: one word of noise is 32 pixels
+#define BOX_AT 16u         // the box's first column and row
+#define BOX_MAX_WIDTH 512u // a multiple of 32: one word of noise is 32 pixels
 #define BOX_MAX_HEIGHT 64u
 
 struct box {
@@ -61,7 +61,8 @@ void pattern_draw(uint8_t *pixels, uint32_t pitch, uint32_t width, uint32_t heig
 		for (uint32_t x = rect.x; x < rect.x + rect.width; x++) {
 			uint32_t edge = distance_to_edge(width, height, x, y);
 			uint32_t in_x = x - BOX_AT, in_y = y - BOX_AT; // wraps: then it is outside
-			uint32_t pixel = pack(2 * x + y + 13 * seed, 5 * y + 11 * seed, x + 3 * y + 7 * seed);
+			uint32_t pixel = pack(2 * x + y + 13 * seed, 5 * y + 11 * seed,
+					x + 3 * y + 7 * seed);
 			if (edge < 3) {
 				pixel = frames[edge];
 			} else if (in_x < box.width && in_y < box.height) {

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Pictures: the ones that the guest's agent draws, those that a screenshot has, and how they differ.
+"""Pictures: those that the guest's agent draws, those of a screenshot, and how they differ.
 
 A Picture holds pixels in memory order B G R X with X = 255. pattern() and cursor() make what
 pattern.c makes, to the last pixel.
 """
 
+import itertools
 import struct
 import zlib
 
@@ -59,9 +60,9 @@ class Picture:
                           if self.pixel(x, y) != expected.pixel(x, y)]
         xs, ys = [x for x, _ in wrong], [y for _, y in wrong]
         first = wrong[0]
-        return (f"{len(wrong)} of {self.width * self.height} pixels are wrong, in columns {min(xs)} "
-                f"to {max(xs)} and rows {min(ys)} to {max(ys)}; the first, at {first}, is B,G,R,X "
-                f"{self.pixel(*first)} instead of {expected.pixel(*first)}")
+        return (f"{len(wrong)} of {self.width * self.height} pixels are wrong, in columns "
+                f"{min(xs)} to {max(xs)} and rows {min(ys)} to {max(ys)}; the first, at {first}, "
+                f"is B,G,R,X {self.pixel(*first)} instead of {expected.pixel(*first)}")
 
 
 def from_rgb(width, height, rgb):
@@ -85,26 +86,44 @@ def read_ppm(data):
     return from_rgb(width, height, b"".join(rows))
 
 
+def unfilter_paeth(line, above, n):
+    """Each byte was guessed as the nearest of left, above and corner to left + above - corner."""
+    for i in range(n):
+        line[i] = (line[i] + above[i]) & 255
+    for i in range(n, len(line)):
+        left, up, corner = line[i - n], above[i], above[i - n]
+        from_left, from_up = up - corner, left - corner
+        from_corner = from_left + from_up
+        if from_left < 0:
+            from_left = -from_left
+        if from_up < 0:
+            from_up = -from_up
+        if from_corner < 0:
+            from_corner = -from_corner
+        if from_left <= from_up and from_left <= from_corner:
+            guess = left
+        elif from_up <= from_corner:
+            guess = up
+        else:
+            guess = corner
+        line[i] = (line[i] + guess) & 255
+
+
 def unfilter(kind, line, above, n):
     """Undo a PNG filter in place; n is bytes a pixel."""
-    if kind == 0:
-        return
-    if kind == 2:
+    if kind == 1:
+        for i in range(n):
+            line[i::n] = bytes(v & 255 for v in itertools.accumulate(line[i::n]))
+    elif kind == 2:
         line[:] = bytes((a + b) & 255 for a, b in zip(line, above))
-        return
-    for i, value in enumerate(line):
-        left = line[i - n] if i >= n else 0
-        corner = above[i - n] if i >= n else 0
-        if kind == 1:
-            guess = left
-        elif kind == 3:
-            guess = (left + above[i]) // 2
-        else:
-            p = left + above[i] - corner
-            distances = [(abs(p - v), order, v)
-                         for order, v in enumerate((left, above[i], corner))]
-            guess = min(distances)[2]
-        line[i] = (value + guess) & 255
+    elif kind == 3:
+        for i, up in enumerate(above):
+            left = line[i - n] if i >= n else 0
+            line[i] = (line[i] + (left + up) // 2) & 255
+    elif kind == 4:
+        unfilter_paeth(line, above, n)
+    elif kind != 0:
+        raise ValueError(f"PNG has no filter {kind}")
 
 
 def read_png(data):

@@ -31,6 +31,8 @@ def parse():
     parser.add_argument("--oriel-gpu", help="the daemon")
     parser.add_argument("--oriel", help="the program that takes screenshots")
     parser.add_argument("--device", choices=["oriel", "qemu"], default="oriel")
+    parser.add_argument("--image", type=pathlib.Path,
+                        help="folder of the guest; default: what scripts/guest-image has made")
     parser.add_argument("--qemu", default="qemu-system-x86_64")
     parser.add_argument("--accel", choices=["auto", "kvm", "tcg"], default="auto")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("guest-pictures"),
@@ -47,8 +49,10 @@ def parse():
     return options
 
 
-def find_image():
+def find_image(options):
     """The guest's folder, or why there is none."""
+    if options.image is not None:
+        return options.image, None
     result = subprocess.run([ROOT / "scripts/guest-image", "--if-cached"], stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True, check=False)
     if result.returncode != 0:
@@ -84,13 +88,13 @@ def main():
     if shutil.which(options.qemu) is None:
         print(f"SKIP: {options.qemu} is not installed")
         return SKIPPED
-    image, reason = find_image()
+    image, reason = find_image(options)
     if image is None:
         print(f"SKIP: {reason}")
         return SKIPPED
     accel = options.accel
     if accel == "auto":
-        accel = "kvm" if machine.kvm_works(options.qemu) else "tcg"
+        accel = "kvm" if machine.kvm_works(options.qemu, image) else "tcg"
     print(f"guest {image.name}, {accel}, device: {options.device}", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="oriel-guest-") as folder:
