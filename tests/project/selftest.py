@@ -14,6 +14,7 @@ import unittest
 import descriptor
 import headers
 import layers
+import links
 import needed
 import options
 import sources
@@ -157,6 +158,24 @@ class Sources(Tree):
         self.assertEqual(len(self.judge("a.c", SPDX + f"// {word}(#1): x\n" * 21)), 1)
         self.assertEqual(self.judge("a.c", SPDX), [])
         self.assertEqual(len(self.judge("include/a.h", SPDX + f"// {word}(#1): x\n")), 1)
+
+
+class Links(Tree):
+    def judge(self, text):
+        self.write("scripts/check", "")
+        self.write("docs/a.md", "# A heading: `x`, y\n")
+        self.write("README.md", text)
+        return links.check(self.root)[0]
+
+    def test_links(self):
+        for text in ["[a](docs/a.md)", "[a](docs/a.md#a-heading-x-y)", "[a](https://x.invalid)",
+                     "`scripts/check`.", "# Here\n[a](#here)", "```\n[a](none)\n```\n"]:
+            with self.subTest(text):
+                self.assertEqual(self.judge(text), [])
+        for text in ["[a](docs/b.md)", "![a](b.png)", "[a](docs/a.md#other)", "[a](#here)",
+                     "Run scripts/none.", "```\nscripts/none\n```\n"]:
+            with self.subTest(text):
+                self.assertEqual(len(self.judge(text)), 1)
 
 
 class Descriptor(Tree):
