@@ -139,5 +139,12 @@ build() {
 
 # What people install, and what guests are tried with. Assertions stay (b_ndebug is false).
 build_release() {
-	CC=gcc build "$1" --buildtype=release -Dshot=enabled
+	CC=gcc build "$1" --buildtype=release -Dshot=enabled -Dtests=disabled -Dman=disabled
+}
+
+# Make the guest's disk, unless it is there.
+make_guest() {
+	local mirror
+	mirror=$("$root/scripts/needs" --mirror)
+	"$root/scripts/guest-image" ${mirror:+--mirror "$mirror"}
 }
