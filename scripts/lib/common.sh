@@ -139,7 +139,8 @@ build() {
 
 # What people install, and what guests are tried with. Assertions stay (b_ndebug is false).
 build_release() {
-	CC=gcc build "$1" --buildtype=release -Dshot=enabled -Dtests=disabled -Dman=disabled
+	CC=gcc build "$1" --buildtype=release -Dshot=enabled -Dtests=disabled -Dman=disabled \
+		-Dguest_tests=enabled
 }
 
 # Make the guest's disk, unless it is there.
