@@ -164,6 +164,31 @@ static void test_uuid_is_version_4_and_stays(void **state) {
 	finish(&f);
 }
 
+/** Whatever the ids' order in the table is, all go, and it can be used again. */
+static void test_clear(void **state) {
+	(void)state;
+	struct fixture f;
+	setup(&f);
+	f.limits.count.limit = 2000;
+	for (uint32_t n = 0; n < 2000; n = n * 3 + 1) {
+		for (int again = 0; again < 10; again++) {
+			struct oriel_resource *res;
+			for (uint32_t i = 0; i < n; i++) {
+				assert_int_equal(oriel_resource_create_2d(&f.table, (i + 1) * 77,
+								 f.format, 1, 1, &res),
+						0);
+			}
+			assert_int_equal(f.limits.count.used, n);
+			oriel_resource_table_clear(&f.table);
+			assert_int_equal(f.limits.count.used, 0);
+			assert_int_equal(f.table.ids.len, 0);
+		}
+		finish(&f); // the next one spreads its ids differently
+		oriel_resource_table_init(&f.table, &f.limits);
+	}
+	finish(&f);
+}
+
 static void test_formats(void **state) {
 	(void)state;
 	size_t n = 0;
@@ -193,6 +218,7 @@ int main(void) {
 		cmocka_unit_test(test_held_pixels_outlive_the_drop),
 		cmocka_unit_test(test_sharing_keeps_pixels_and_seals),
 		cmocka_unit_test(test_uuid_is_version_4_and_stays),
+		cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_formats),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
