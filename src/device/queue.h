@@ -3,9 +3,9 @@
  * One of the GPU's two queues: turns, slots, interrupts, stopping.
  *
  * A kick, or a deferred call when there is more to do, gives the queue a turn: at most
- * ORIEL_TURN_CHAINS chains and ORIEL_TURN_BYTES bytes of pixels, so that no queue starves the other
- * or anything else on the loop. What the turn finished is shown to the guest at its end, with one
- * interrupt at most.
+ * ORIEL_TURN_CHAINS chains and ORIEL_TURN_BYTES bytes of pixels or backing lists, so that no queue
+ * starves the other or anything else on the loop. What the turn finished is shown to the guest at
+ * its end, with one interrupt at most.
  *
  * A long transfer is carried out in slices: it is then the queue's `current` request, and nothing
  * is popped before its last slice was begun, so commands keep their order.
@@ -50,7 +50,7 @@ struct oriel_gpu_queue {
 	uint64_t n_begun;
 
 	// This turn's.
-	uint64_t turn_bytes; // of pixels that may still be moved
+	uint64_t turn_bytes; // of pixels and backing lists that may still be read
 };
 
 /** Begin a stopped queue. Returns 0 or -ENOMEM. */

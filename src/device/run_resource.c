@@ -70,6 +70,9 @@ static int append_entries(struct oriel_request *req, struct oriel_backing *backi
 	uint8_t raw[ENTRIES_PER_READ * ORIEL_MEM_ENTRY_SIZE];
 	while (n_entries > 0) {
 		uint32_t n = oriel_min_u32(n_entries, ENTRIES_PER_READ);
+		// Long lists take as long as pixels: they use up the turn's share too.
+		uint64_t *share = &req->queue->turn_bytes;
+		*share -= oriel_min_u64(*share, n * ORIEL_MEM_ENTRY_SIZE);
 		int err = oriel_request_read(req, raw, n * ORIEL_MEM_ENTRY_SIZE);
 		struct oriel_reader r = oriel_reader_of(raw, n * ORIEL_MEM_ENTRY_SIZE);
 		for (uint32_t i = 0; err == 0 && i < n; i++) {

@@ -292,6 +292,45 @@ static void test_uuid(void **state) {
 	device_rig_finish(&rig);
 }
 
+/** The longest lists are a turn each: the other queue is served in between. */
+static void test_the_longest_lists_are_a_turn_each(void **state) {
+	(void)state;
+	const uint64_t apart = 0x40000000;
+	const uint32_t n_entries = 262144;
+	struct device_rig rig;
+	device_rig_init(&rig, NULL);
+	device_rig_start(&rig);
+	device_rig_add_memory(&rig, apart, n_entries * ORIEL_MEM_ENTRY_SIZE);
+	uint8_t *list = fake_guest_get(&rig.guest, apart, n_entries * ORIEL_MEM_ENTRY_SIZE);
+	struct oriel_writer w = oriel_writer_of(list, n_entries * ORIEL_MEM_ENTRY_SIZE);
+	for (uint32_t i = 0; i < n_entries; i++) {
+		const struct oriel_mem_entry entry = { AT, 1 };
+		oriel_encode_mem_entry(&w, &entry);
+	}
+	struct fake_ring *ring = &rig.rings[RIG_CONTROL];
+	for (uint32_t id = 1; id <= 3; id++) {
+		device_rig_create(&rig, id, 4, 4);
+	}
+	for (uint32_t id = 1; id <= 3; id++) {
+		const struct gpu_command cmd = gpu_attach(id, NULL, 0, n_entries);
+		const struct fake_buf bufs[] = {
+			{ fake_guest_alloc_bytes(&rig.guest, cmd.bytes, cmd.size),
+					(uint32_t)cmd.size, false },
+			{ apart, n_entries * ORIEL_MEM_ENTRY_SIZE, false },
+		};
+		fake_ring_add(ring, bufs, 2);
+	}
+	(void)fake_ring_publish(ring);
+	const uint16_t used = fake_ring_get_used_idx(ring);
+	for (uint16_t turn = 1; turn <= 3; turn++) {
+		device_rig_kick(&rig, RIG_CONTROL);
+		device_rig_dispatch(&rig);
+		assert_int_equal(fake_ring_get_used_idx(ring), used + turn);
+	}
+	assert_int_equal(device_rig_statistics(&rig).n_errors, 0);
+	device_rig_finish(&rig);
+}
+
 /** H-056: pages go, and come back somewhere else. */
 static void test_memory_change(void **state) {
 	(void)state;
@@ -351,6 +390,7 @@ int main(void) {
 		cmocka_unit_test(test_backing_limits),
 		cmocka_unit_test(test_detach),
 		cmocka_unit_test(test_uuid),
+		cmocka_unit_test(test_the_longest_lists_are_a_turn_each),
 		cmocka_unit_test(test_memory_change),
 		cmocka_unit_test(test_memory_changes_cost_nothing),
 	};
