@@ -417,6 +417,22 @@ static void test_memory_of_the_ring(void **state) {
 	device_rig_finish(&rig);
 }
 
+/** A ring that breaks while it stops: both are told. */
+static void test_break_while_stopping(void **state) {
+	(void)state;
+	struct device_rig rig;
+	device_rig_init(&rig, NULL);
+	device_rig_start(&rig);
+	device_rig_create(&rig, 1, 4, 4);
+	oriel_virtio_stop_queue(rig.virtio, RIG_CONTROL);
+	device_rig_hide_memory(&rig, FAKE_GUEST_BASE, RIG_MAIN_SIZE);
+	device_rig_run(&rig);
+	assert_int_equal(rig.told[RIG_CONTROL].n_needs_reset, 1);
+	assert_int_equal(rig.told[RIG_CONTROL].n_stopped, 1);
+	assert_int_equal(rig.told[RIG_CONTROL].base, 1);
+	device_rig_finish(&rig);
+}
+
 /*
  * Whoever is told may do anything to the device.
  */
@@ -519,6 +535,7 @@ int main(void) {
 		cmocka_unit_test(test_broken_ring),
 		cmocka_unit_test(test_kicks_of_a_broken_ring),
 		cmocka_unit_test(test_memory_of_the_ring),
+		cmocka_unit_test(test_break_while_stopping),
 		cmocka_unit_test(test_listeners_that_act),
 		cmocka_unit_test(test_no_listener),
 	};

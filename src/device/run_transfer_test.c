@@ -261,6 +261,11 @@ static void test_reset_in_the_middle(void **state) {
 	assert_int_equal(s.n_resources + s.host_memory + s.backing_memory, 0);
 	device_rig_run(&rig);
 	assert_int_equal(device_rig_collect_all(&rig, RIG_CONTROL), 0);
+	// The queue has forgotten it.
+	fake_ring_restart_at(&rig.rings[RIG_CONTROL], 0);
+	fake_ring_restart_at(&rig.rings[RIG_CURSOR], 0);
+	device_rig_start(&rig);
+	device_rig_create(&rig, 1, 4, 4);
 	device_rig_finish(&rig);
 }
 
