@@ -18,6 +18,8 @@ void oriel_log_init(struct oriel_log *log, const struct oriel_log_sink *sink) {
 	}
 	log->guest_limit.burst = ORIEL_LOG_GUEST_BURST;
 	log->guest_limit.interval_ns = ORIEL_LOG_GUEST_INTERVAL_NS;
+	log->life_limit.burst = ORIEL_LOG_LIFE_BURST;
+	log->life_limit.interval_ns = ORIEL_LOG_LIFE_INTERVAL_NS;
 }
 
 static bool is_wanted(const struct oriel_log *log, enum oriel_log_level level) {
@@ -38,22 +40,35 @@ void oriel_log(struct oriel_log *log, enum oriel_log_level level, const char *fo
 	errno = saved;
 }
 
-void oriel_log_guest(struct oriel_log *log, const char *format, ...) {
+/** Log a line if limit allows, and how many it swallowed before. */
+static void log_limited(struct oriel_log *log, enum oriel_log_level level,
+		struct oriel_rate_limit *limit, const char *format, va_list args) {
 	uint64_t n_suppressed = 0;
-	if (!is_wanted(log, ORIEL_LOG_WARN) || !oriel_rate_limit_allows(&log->guest_limit,
-							       oriel_now_ns(), &n_suppressed)) {
+	if (!is_wanted(log, level) ||
+			!oriel_rate_limit_allows(limit, oriel_now_ns(), &n_suppressed)) {
 		return;
 	}
 	int saved = errno;
 	char line[LINE_SIZE];
-	va_list args;
-	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	log->sink.fn(ORIEL_LOG_WARN, line, log->sink.user);
+	log->sink.fn(level, line, log->sink.user);
 	errno = saved;
 	if (n_suppressed > 0) {
-		oriel_log(log, ORIEL_LOG_WARN, "log: %" PRIu64 " lines like this were left out",
+		oriel_log(log, level, "log: %" PRIu64 " lines like this were left out",
 				n_suppressed);
 	}
+}
+
+void oriel_log_guest(struct oriel_log *log, const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	log_limited(log, ORIEL_LOG_WARN, &log->guest_limit, format, args);
+	va_end(args);
+}
+
+void oriel_log_life(struct oriel_log *log, const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	log_limited(log, ORIEL_LOG_INFO, &log->life_limit, format, args);
+	va_end(args);
 }

@@ -17,9 +17,14 @@
 #define ORIEL_LOG_GUEST_BURST 5u
 #define ORIEL_LOG_GUEST_INTERVAL_NS 1000000000u
 
+/** Lines of life-cycle: a guest's boot has some twenty, and a guest can boot all the time. */
+#define ORIEL_LOG_LIFE_BURST 40u
+#define ORIEL_LOG_LIFE_INTERVAL_NS 10000000000u
+
 struct oriel_log {
 	struct oriel_log_sink sink;
 	struct oriel_rate_limit guest_limit;
+	struct oriel_rate_limit life_limit;
 };
 
 /** Begin a log. sink may be NULL: silence. */
@@ -28,6 +33,10 @@ void oriel_log_init(struct oriel_log *log, const struct oriel_log_sink *sink);
 /** Log a line that only the embedder or the host can cause. */
 ORIEL_PRINTF(3, 4)
 void oriel_log(struct oriel_log *log, enum oriel_log_level level, const char *format, ...);
+
+/** Log at info what a guest can cause again and again by being reset. */
+ORIEL_PRINTF(2, 3)
+void oriel_log_life(struct oriel_log *log, const char *format, ...);
 
 /** Log a warning that a guest or a peer can cause as often as it likes. */
 ORIEL_PRINTF(2, 3)

@@ -59,10 +59,32 @@ static void test_guest_lines_are_limited(void **state) {
 	assert_string_equal(lines.last, "log: 995 lines like this were left out");
 }
 
+static void test_life_lines_are_limited(void **state) {
+	(void)state;
+	struct lines lines = { 0 };
+	struct oriel_log_sink sink = { .fn = take_line,
+		.user = &lines,
+		.max_level = ORIEL_LOG_INFO };
+	struct oriel_log log;
+	oriel_log_init(&log, &sink);
+	log.life_limit.interval_ns = UINT64_MAX;
+	for (int i = 0; i < 1000; i++) {
+		oriel_log_life(&log, "reset %d", i);
+	}
+	assert_int_equal(lines.count, (int)ORIEL_LOG_LIFE_BURST);
+	oriel_log_guest(&log, "a warning is counted apart");
+	assert_int_equal(lines.count, (int)ORIEL_LOG_LIFE_BURST + 1);
+	log.life_limit.interval_ns = 0;
+	oriel_log_life(&log, "again");
+	assert_int_equal(lines.count, (int)ORIEL_LOG_LIFE_BURST + 3);
+	assert_string_equal(lines.last, "log: 960 lines like this were left out");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_guest_lines_are_limited),
+		cmocka_unit_test(test_life_lines_are_limited),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

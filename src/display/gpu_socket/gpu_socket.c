@@ -108,7 +108,7 @@ static void lose_connection(struct oriel_gpu_socket *gs, int err) {
 	if (err != -ENOTCONN) {
 		oriel_log_guest(&gs->log, "gpu socket: lost: %s", strerror(-err));
 	} else if (!was_silent) {
-		oriel_log(&gs->log, ORIEL_LOG_INFO, "gpu socket: closed by the front-end");
+		oriel_log_life(&gs->log, "gpu socket: closed by the front-end");
 	}
 	oriel_gpu_socket_replies_disconnect(&gs->replies);
 	update_timer(gs);
@@ -367,7 +367,7 @@ int oriel_gpu_socket_connect_take(struct oriel_gpu_socket *gpu_socket, int fd) {
 	if (fd >= 0) {
 		int size = SEND_BUFFER_BYTES;
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); // as it may be
-		oriel_log(&gs->log, ORIEL_LOG_INFO, "gpu socket: connected");
+		oriel_log_life(&gs->log, "gpu socket: connected");
 		oriel_gpu_socket_sender_handle_connection(&gs->sender, gs->base.screen);
 		oriel_gpu_socket_replies_connect(&gs->replies, oriel_now_ns());
 		schedule(gs);

@@ -69,8 +69,7 @@ static int run_set_features(struct oriel_vhost_user *session, struct oriel_reade
 	session->has_protocol_features = (features >> VHOST_USER_F_PROTOCOL_FEATURES & 1) != 0;
 	features &= ~transport_features;
 	if (!session->has_features || features != session->features) {
-		oriel_log(&session->log, ORIEL_LOG_INFO, "vhost-user: features 0x%" PRIx64,
-				features);
+		oriel_log_life(&session->log, "vhost-user: features 0x%" PRIx64, features);
 		oriel_virtio_set_features(session->device, features);
 	}
 	session->features = features;

@@ -86,7 +86,7 @@ void oriel_vhost_rings_reset(struct oriel_vhost_user *session) {
 			.call_fd = ring->call_fd,
 			.err_fd = ring->err_fd };
 	}
-	oriel_log(&session->log, ORIEL_LOG_INFO, "vhost-user: device reset");
+	oriel_log_life(&session->log, "vhost-user: device reset");
 }
 
 void oriel_vhost_rings_handle_memory_change(struct oriel_vhost_user *session) {
@@ -115,7 +115,7 @@ void oriel_vhost_rings_handle_stopped(struct oriel_vhost_user *session, unsigned
 	}
 	session->rings[queue].run = ORIEL_VHOST_STOPPED;
 	session->rings[queue].base = base;
-	oriel_log(&session->log, ORIEL_LOG_INFO, "queue %u: stopped at 0x%" PRIx32, queue, base);
+	oriel_log_life(&session->log, "queue %u: stopped at 0x%" PRIx32, queue, base);
 	oriel_source_set_pending(session->proceed);
 }
 
@@ -186,9 +186,8 @@ static int start_ring(struct oriel_vhost_user *session, unsigned int i,
 	if (ring->kick_fd < 0) {
 		oriel_source_set_deadline(session->poll_timer, oriel_now_ns() + POLL_INTERVAL_NS);
 	}
-	oriel_log(&session->log, ORIEL_LOG_INFO,
-			"queue %u: started, %" PRIu32 " entries, at 0x%" PRIx32, i, ring->size,
-			ring->base);
+	oriel_log_life(&session->log, "queue %u: started, %" PRIu32 " entries, at 0x%" PRIx32, i,
+			ring->size, ring->base);
 	return 0;
 }
 
@@ -235,8 +234,7 @@ bool oriel_vhost_rings_settle(struct oriel_vhost_user *session) {
 		}
 		if (session->is_new_driver) {
 			reset_device(session);
-			oriel_log(&session->log, ORIEL_LOG_INFO,
-					"vhost-user: device reset for a new driver");
+			oriel_log_life(&session->log, "vhost-user: device reset for a new driver");
 		}
 	} while (start_next(session));
 	return true;

@@ -175,11 +175,12 @@ static void handle_config_change(void *user) {
 
 static void handle_needs_reset(void *user, unsigned int queue, const char *reason) {
 	struct oriel_vhost_user *session = user;
+	(void)reason; // the device has logged it
 	session->needs_reset = true;
-	oriel_log_guest(&session->log, "queue %u: %s; the device needs a reset", queue, reason);
 	if (queue < ORIEL_VHOST_MAX_QUEUES && session->rings[queue].err_fd >= 0) {
 		oriel_eventfd_signal(session->rings[queue].err_fd);
 	}
+	handle_config_change(session); // virtio 1.3, 2.1.2: the driver is to look at the status
 }
 
 static void handle_queue_stopped(void *user, unsigned int queue, uint32_t base) {
