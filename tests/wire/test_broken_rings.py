@@ -341,7 +341,7 @@ class Races(case.WireTest):
         process.stdout.readline()
         return process
 
-    @proves("H-032", "SPEC-032")
+    @proves("H-032")
     def test_request_changes(self):
         """nr_entries changes between 1 and 100 million: one or the other, never a mixture."""
         machine = self.machine()

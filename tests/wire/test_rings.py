@@ -240,6 +240,7 @@ class Room(case.WireTest):
             memory.write(same, request.ljust(408, b"\xA5"))
             pending = queue.add_buffers([Buffer(same, len(request)), Buffer(same, 408, True)])
             queue.ring.want_calls(True)
+            queue.n_calls()
             queue.publish()
             queue.wait_call()
             used = queue.ring.reap()

@@ -139,7 +139,7 @@ class Negotiation(case.WireTest):
 
 
 class Config(case.WireTest):
-    @proves("SPEC-019", "SPEC-021", "H-054", "C3-CONFIG", "SPEC-204")
+    @proves("SPEC-019", "SPEC-021", "H-054", "FE0-3", "SPEC-204")
     def test_any_length(self):
         """Every length and offset is answered; beyond the end there are zeros."""
         machine = self.machine("--heads=5", started=False)
@@ -259,7 +259,7 @@ class Malformed(case.WireTest):
         except (vhost.Closed, BrokenPipeError, ConnectionResetError):
             return False
 
-    @proves("CVE-29", "H-034")
+    @proves("FE4-29", "H-034")
     def test_messages(self):
         daemon = self.daemon(by_path=True)
         model = self.machine(daemon=daemon, started=False)

@@ -16,7 +16,11 @@ TIMEOUT_S = 110
 
 
 def proves(*rows):
-    """Say which rows of the references a test proves: conformance, hostile input, defects."""
+    """Say which rows of the references a test proves.
+
+    SPEC-n: conformance. H-n: hostile input. D-n: places where the references differ. C-n: defects
+    of QEMU's back-end. A-n: vhost-user. FE4-n: security bugs of others.
+    """
     def mark(function):
         function.rows = rows
         return function

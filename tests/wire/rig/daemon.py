@@ -105,9 +105,10 @@ class Daemon:
         with open(f"/proc/{self.process.pid}/maps") as maps:
             return any("libasan" in line for line in maps)
 
-    def n_mappings(self):
+    def n_mappings(self, of=""):
+        """Mappings, or those of files with this in their name."""
         with open(f"/proc/{self.process.pid}/maps") as maps:
-            return sum(1 for _ in maps)
+            return sum(of in line for line in maps)
 
     def is_alive(self):
         return self.process.poll() is None

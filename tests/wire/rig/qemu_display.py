@@ -231,7 +231,10 @@ class QemuDisplay:
         if self.held is not None:
             self.held.append(message)
         elif sock is not None:
-            sock.sendall(message)
+            try:
+                sock.sendall(message)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # The daemon has gone: its business, or the test's.
 
     def handle_cursor(self, request, payload):
         scanout, x, y = struct.unpack_from("<Iii", payload)
