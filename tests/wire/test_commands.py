@@ -146,6 +146,21 @@ class Drawing(case.WireTest):
             if round_ % 10 == 9:
                 machine.check_screen(0, width, height, image.screen())
 
+    @proves("SPEC-228")
+    def test_large_transfer_of_a_part(self):
+        """A part of several MiB, which no device moves in one go."""
+        machine = self.machine(display=True)
+        width, height, part = 1600, 1200, Rect(101, 53, 1400, 1100)
+        pixels = picture.noise(width, height, 1)
+        backing = machine.guest.show(0, 1, width, height)
+        machine.guest.memory.write(backing, pixels)
+        offset = (part.y * width + part.x) * 4
+        machine.guest.transfer(1, part, offset)
+        machine.guest.flush(1, part)
+        image = picture.Image(width, height)
+        image.transfer(pixels, part, offset)
+        machine.check_screen(0, width, height, image.screen())
+
     @proves("SPEC-222")
     def test_new_resource_is_black(self):
         """A new resource reads as zero, also one in memory that another one had."""

@@ -5,6 +5,7 @@
 from rig import case, gpu, picture
 from rig.case import proves
 from rig.gpu import Rect
+from rig.memory import MIB
 from rig.qemu_display import QemuDisplay
 from rig.viewer import CURSOR, CURSOR_IMAGE
 
@@ -160,18 +161,29 @@ class Cursor(CursorTest):
         machine.guest.show(0, 1, 20, 20, picture.noise(20, 20, 1))
         self.check_cursor(machine, 4, 5, image, (1, 1))
 
+    @proves("W-3")
     def test_unfenced_upload_is_seen(self):
-        """Windows does not fence its upload: an UPDATE sees what the control queue had before."""
+        """Windows does not fence its upload: an UPDATE sees what the control queue had before,
+        also what nobody kicked yet, and behind transfers that take several turns."""
         machine = self.screen()
-        guest = machine.guest
-        for round_ in range(50):
-            image = picture.noise(64, 64, 1000 + round_)
-            guest.memory.write(self.backing, image)
-            upload = machine.vm.control.add(gpu.transfer(50, Rect(0, 0, 64, 64), 0))
-            machine.vm.control.publish()
-            machine.guest.update_cursor(0, round_, 0, 50)
-            machine.vm.control.wait(upload)
-            self.assertTrue(machine.viewer.snapshot(0).cursor == image, f"round {round_}")
+        guest, queue = machine.guest, machine.vm.control
+        mib = guest.memory.alloc(MIB, 4096)
+        guest.create(9, 2048, 1024)
+        guest.attach(9, [(mib, MIB)] * 8)
+        for n_large in (0, 1, 8):
+            for kick in (False, True):
+                for round_ in range(5):
+                    image = picture.noise(64, 64, 1000 + round_)
+                    guest.memory.write(self.backing, image)
+                    uploads = [queue.add(gpu.transfer(9, Rect(0, 0, 2048, 1024), 0))
+                               for _ in range(n_large)]
+                    uploads.append(queue.add(gpu.transfer(50, Rect(0, 0, 64, 64), 0)))
+                    queue.publish(kick)
+                    guest.update_cursor(0, round_, 0, 50)
+                    self.assertTrue(machine.viewer.snapshot(0).cursor == image,
+                                    f"{n_large} transfers before it, kick {kick}")
+                    queue.kick()
+                    queue.wait(*uploads)
 
     @proves("SPEC-264", "H-070")
     def test_chain_shapes(self):
