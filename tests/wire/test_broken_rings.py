@@ -318,7 +318,8 @@ class Setup(case.WireTest):
 
 TOGGLE = """
 import mmap, os, sys
-fd, at, a, b = int(sys.argv[1]), int(sys.argv[2]), bytes.fromhex(sys.argv[3]), bytes.fromhex(sys.argv[4])
+fd, at = int(sys.argv[1]), int(sys.argv[2])
+a, b = bytes.fromhex(sys.argv[3]), bytes.fromhex(sys.argv[4])
 view = mmap.mmap(fd, os.fstat(fd).st_size)
 print("ready", flush=True)
 while True:

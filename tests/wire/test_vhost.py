@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""vhost-user: what QEMU sends and in which order, configuration space, and messages out of order."""
+"""vhost-user: what QEMU sends in its order, configuration space, and what nobody should send."""
 
 import os
 import struct

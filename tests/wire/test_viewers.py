@@ -6,8 +6,8 @@ import struct
 
 from rig import case, gpu, picture, viewer
 from rig.gpu import Rect
-from rig.viewer import (BUFFER, CONFIG, FRAME, GONE, NO_SUCH_SCANOUT, SCANOUT_OFF, SEAL_FUTURE_WRITE,
-                        SEAL_GROW, SEAL_SEAL, SEAL_SHRINK, SEAL_WRITE, Refused)
+from rig.viewer import (BUFFER, CONFIG, FRAME, GONE, NO_SUCH_SCANOUT, SCANOUT_OFF,
+                        SEAL_FUTURE_WRITE, SEAL_GROW, SEAL_SEAL, SEAL_SHRINK, SEAL_WRITE, Refused)
 
 
 class Frames(case.WireTest):
