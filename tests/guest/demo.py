@@ -47,7 +47,7 @@ def parse():
     parser.add_argument("--qemu", default="qemu-system-x86_64")
     parser.add_argument("--out", required=True, type=pathlib.Path, help="folder for the pictures")
     options = parser.parse_args()
-    options.device, options.keep_pictures = "oriel", False
+    options.device, options.image, options.keep_pictures = "oriel", None, False
     return options
 
 
@@ -124,10 +124,10 @@ def main():
     # Ended from outside we leave through the same doors: no folder and no child stays.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options = parse()
-    image, reason = find_image()
+    image, reason = find_image(options)
     if image is None:
         sys.exit(reason)
-    accel = "kvm" if machine.kvm_works(options.qemu) else "tcg"
+    accel = "kvm" if machine.kvm_works(options.qemu, image) else "tcg"
     with tempfile.TemporaryDirectory(prefix="oriel-demo-") as folder:
         lab = Lab(options, image, accel, folder)
         with contextlib.ExitStack() as stack:
