@@ -17,6 +17,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "rings are accessed in place: a big-endian host needs swaps here"
@@ -26,8 +27,6 @@
 #define IDX_OFFSET 2u
 #define RING_OFFSET 4u
 #define USED_ELEM_SIZE 8u
-
-#define MAX_SIZE 32768u
 
 #define AVAIL_F_NO_INTERRUPT 1u
 #define USED_F_NO_NOTIFY 1u
@@ -74,22 +73,18 @@ static uint64_t desc_size(const struct oriel_virtq_config *config) {
 	return VIRTQ_DESC_SIZE * (uint64_t)config->size;
 }
 
-static bool is_apart(uint64_t a_gpa, uint64_t a_size, uint64_t b_gpa, uint64_t b_size) {
-	return a_gpa < b_gpa ? b_gpa - a_gpa >= a_size : a_gpa - b_gpa >= b_size;
-}
-
 /** virtio 1.3, 2.7: sizes are powers of two; the parts are aligned to 16, 2 and 4 bytes. */
 static int split_check_config(const struct oriel_virtq_config *config) {
-	bool size_is_good = config->size != 0 && config->size <= MAX_SIZE &&
+	bool size_is_good = config->size != 0 && config->size <= VIRTQ_MAX_SIZE &&
 			    (config->size & (config->size - 1)) == 0;
 	bool is_aligned = config->desc_gpa % 16 == 0 && config->driver_gpa % 2 == 0 &&
 			  config->device_gpa % 4 == 0;
-	bool parts_are_apart = is_apart(config->desc_gpa, desc_size(config), config->driver_gpa,
-					       avail_size(config)) &&
-			       is_apart(config->driver_gpa, avail_size(config), config->device_gpa,
-					       used_size(config)) &&
-			       is_apart(config->desc_gpa, desc_size(config), config->device_gpa,
-					       used_size(config));
+	bool parts_are_apart = virtq_is_apart(config->desc_gpa, desc_size(config),
+					       config->driver_gpa, avail_size(config)) &&
+			       virtq_is_apart(config->driver_gpa, avail_size(config),
+					       config->device_gpa, used_size(config)) &&
+			       virtq_is_apart(config->desc_gpa, desc_size(config),
+					       config->device_gpa, used_size(config));
 	return size_is_good && is_aligned && parts_are_apart ? 0 : -EINVAL;
 }
 
@@ -139,15 +134,15 @@ static int split_pop(struct oriel_virtq *vq, struct oriel_chain *ret) {
 		return virtq_break(vq, "a head outside the descriptor table");
 	}
 	uint64_t bit = 1ull << (head % 64);
-	if ((vq->in_flight[head / 64] & bit) != 0) {
+	if ((split->in_flight[head / 64] & bit) != 0) {
 		return virtq_break(vq, "a head that is still in flight");
 	}
 	struct oriel_chain chain = { .id = head, .n_slots = 1 };
-	err = virtq_walk(vq, split->desc, vq->config.size, head, &chain);
+	err = virtq_walk_split(vq, head, &chain);
 	if (err < 0) {
 		return err;
 	}
-	vq->in_flight[head / 64] |= bit;
+	split->in_flight[head / 64] |= bit;
 	vq->n_in_flight++;
 	split->next_avail++;
 	*ret = chain;
@@ -158,8 +153,8 @@ static void split_push(struct oriel_virtq *vq, uint16_t id, uint16_t n_slots, ui
 	(void)n_slots;
 	struct virtq_split *split = &vq->split;
 	const uint64_t bit = 1ull << (id % 64);
-	assert(id < vq->config.size && (vq->in_flight[id / 64] & bit) != 0);
-	vq->in_flight[id / 64] &= ~bit;
+	assert(id < vq->config.size && (split->in_flight[id / 64] & bit) != 0);
+	split->in_flight[id / 64] &= ~bit;
 	vq->n_in_flight--;
 	if (vq->broken != NULL) {
 		return;
@@ -206,8 +201,12 @@ static void split_disable_kicks(struct oriel_virtq *vq) {
 	}
 }
 
-static void split_begin(struct oriel_virtq *vq, uint32_t base) {
+static int split_begin(struct oriel_virtq *vq, uint32_t base) {
 	struct virtq_split *split = &vq->split;
+	split->in_flight = calloc((vq->config.size + 63u) / 64u, sizeof(*split->in_flight));
+	if (split->in_flight == NULL) {
+		return -ENOMEM;
+	}
 	split->next_avail = (uint16_t)base;
 	split->seen_avail = split->next_avail;
 	// The used index is in the ring alone. One that cannot be is not believed.
@@ -218,12 +217,18 @@ static void split_begin(struct oriel_virtq *vq, uint32_t base) {
 	// Whoever served the ring before may have left kicks off, by either means.
 	store_u16(split->used + FLAGS_OFFSET, 0);
 	(void)split_enable_kicks(vq);
+	return 0;
+}
+
+static void split_end(struct oriel_virtq *vq) {
+	free(vq->split.in_flight);
 }
 
 const struct virtq_layout virtq_split_layout = {
 	.check_config = split_check_config,
 	.map_ring = split_map_ring,
 	.begin = split_begin,
+	.end = split_end,
 	.get_base = split_get_base,
 	.pop = split_pop,
 	.count_available = split_count_available,

@@ -22,6 +22,10 @@ void oriel_virtq_destroy(struct oriel_virtq *vq) {
 	}
 }
 
+bool virtq_is_apart(uint64_t a_gpa, uint64_t a_size, uint64_t b_gpa, uint64_t b_size) {
+	return a_gpa < b_gpa ? b_gpa - a_gpa >= a_size : a_gpa - b_gpa >= b_size;
+}
+
 int virtq_break(struct oriel_virtq *vq, const char *reason) {
 	if (vq->broken == NULL) {
 		vq->broken = reason;
@@ -32,10 +36,7 @@ int virtq_break(struct oriel_virtq *vq, const char *reason) {
 int oriel_virtq_start(struct oriel_virtq *vq, const struct oriel_virtq_config *config,
 		struct oriel_mem_map *map) {
 	assert(vq->map == NULL);
-	if (config->packed) {
-		return -EOPNOTSUPP;
-	}
-	vq->layout = &virtq_split_layout;
+	vq->layout = config->packed ? &virtq_packed_layout : &virtq_split_layout;
 	int err = vq->layout->check_config(config);
 	if (err < 0) {
 		return err;
@@ -47,13 +48,15 @@ int oriel_virtq_start(struct oriel_virtq *vq, const struct oriel_virtq_config *c
 		goto fail;
 	}
 	vq->spans = calloc(ORIEL_VIRTQ_MAX_SPANS, sizeof(*vq->spans));
-	vq->in_flight = calloc((config->size + 63u) / 64u, sizeof(*vq->in_flight));
-	if (vq->spans == NULL || vq->in_flight == NULL) {
+	if (vq->spans == NULL) {
 		err = -ENOMEM;
 		goto fail;
 	}
 	vq->is_mapped = true;
-	vq->layout->begin(vq, config->base);
+	err = vq->layout->begin(vq, config->base);
+	if (err < 0) {
+		goto fail;
+	}
 	return 0;
 fail:
 	oriel_virtq_stop(vq);
@@ -68,7 +71,7 @@ uint32_t oriel_virtq_stop(struct oriel_virtq *vq) {
 	// Nothing is written any more: the guest may use the memory for something else by now.
 	oriel_mem_map_release(vq->map);
 	free(vq->spans);
-	free(vq->in_flight);
+	vq->layout->end(vq);
 	*vq = (struct oriel_virtq){ 0 };
 	return base;
 }

@@ -2,9 +2,10 @@
 /*
  * A virtqueue, seen from the device: chains of buffers come out, used chains go back.
  *
- * One interface over ring layouts (split now). It knows addresses, descriptors and notification
- * suppression; it does not know what the buffers mean, and does not log: a ring that cannot be
- * trusted is reported once, with a reason, and stays broken until it is started again.
+ * One interface over two ring layouts, split and packed; in a packed ring a chain is what the
+ * standard calls a list. It knows addresses, descriptors and notification suppression; it does not
+ * know what the buffers mean, and does not log: a ring that cannot be trusted is reported once,
+ * with a reason, and stays broken until it is started again.
  *
  * Guest memory is read with one fetch per field. Indices are free-running and masked at use.
  * virtio 1.3, 2.6 to 2.8.
@@ -27,21 +28,25 @@
 
 /** What is needed to start a queue. */
 struct oriel_virtq_config {
-	uint16_t size;       // entries; a power of two for a split ring
+	uint16_t size;       // entries, 1 to 32768; a power of two for a split ring
 	uint64_t desc_gpa;   // descriptor table (split), descriptor ring (packed)
 	uint64_t driver_gpa; // available ring; driver event area
 	uint64_t device_gpa; // used ring; device event area
 
 	/**
-	 * Where to go on, as oriel_virtq_stop() returned it. Split: the next available index (low
-	 * 16 bits); the used index is what the used ring says.
+	 * Where to go on, as oriel_virtq_stop() returned it.
+	 *
+	 * Split: the next available index (low 16 bits), 0 for a fresh ring; the used index is what
+	 * the used ring says. Packed: slots and wrap counters, as vhost-user carries them: next
+	 * available slot (bits 0 to 14), its wrap counter (15), the same of the next used
+	 * descriptor (16 to 31); 0x80008000 for a fresh ring.
 	 */
 	uint32_t base;
 
 	bool event_idx; // VIRTIO_F_EVENT_IDX was negotiated
 	bool indirect;  // VIRTIO_F_INDIRECT_DESC was negotiated; otherwise such descriptors break
 			// the queue
-	bool packed;    // VIRTIO_F_RING_PACKED was negotiated: -EOPNOTSUPP for now
+	bool packed;    // VIRTIO_F_RING_PACKED was negotiated
 };
 
 /**
@@ -51,8 +56,9 @@ struct oriel_virtq_config {
  * behind them as long as the map is held that was current at the pop (oriel_virtq_get_map()).
  */
 struct oriel_chain {
-	uint16_t id;       // to be given back with oriel_virtq_push()
-	uint16_t n_slots;  // ring slots that the chain takes (packed rings)
+	uint16_t id;       // to be given back with oriel_virtq_push(). Packed: any number, and
+			   // chains in flight may share it: the guest's business
+	uint16_t n_slots;  // ring slots that the chain takes; 1 in a split ring
 	size_t n_readable; // number of readable spans
 	size_t n_writable; // number of writable spans
 	uint64_t n_readable_bytes;
@@ -74,7 +80,8 @@ void oriel_virtq_destroy(struct oriel_virtq *vq);
  * Start a stopped queue on the given map, which it holds until it is stopped. It asks for kicks;
  * chains that came before need none, so look at the queue.
  *
- * Returns 0, -EINVAL for a bad size or misaligned or overlapping parts, -EFAULT if a part of the
+ * Returns 0, -EINVAL for a bad size, misaligned or overlapping parts, or the base that is
+ * no slot of a packed ring, -EFAULT if a part of the
  * ring does not lie in one region of guest memory, or -ENOMEM.
  */
 ORIEL_MUST_CHECK
@@ -114,15 +121,18 @@ bool oriel_virtq_is_broken(const struct oriel_virtq *vq, const char **ret_reason
 ORIEL_MUST_CHECK
 int oriel_virtq_pop(struct oriel_virtq *vq, struct oriel_chain *ret);
 
-/** How many chains can be popped right now, as the ring claims (bounded by its size). */
+/**
+ * How many chains can be popped right now, as the ring claims (bounded by its size). In a packed
+ * ring all that is available is looked at.
+ */
 uint32_t oriel_virtq_count_available(const struct oriel_virtq *vq);
 
-/** Chains popped and not pushed back yet. */
+/** Chains popped and not pushed back yet; never more than the ring has entries. */
 uint32_t oriel_virtq_count_in_flight(const struct oriel_virtq *vq);
 
 /**
- * Give a chain in flight back with the number of bytes written. The guest sees it at the next
- * publish; if the queue is broken, never.
+ * Give a chain in flight back, with its id and n_slots as they were popped and the number of bytes
+ * written. The guest sees it at the next publish; if the queue is broken, never.
  */
 void oriel_virtq_push(struct oriel_virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written);
 

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Walking a chain of a split ring: descriptors become spans.
+ * Walking a chain: descriptors become spans.
  *
  * The guest may change descriptors while we walk, so each is fetched once, whole, and judged by
  * that copy. A walk ends: at a descriptor without NEXT, or because the chain has more descriptors
- * than its table, or than ORIEL_VIRTQ_MAX_CHAIN in all. virtio 1.3, 2.7.4 and 2.7.5.
+ * than its table or ring, or than ORIEL_VIRTQ_MAX_CHAIN in all.
+ *
+ * The layouts differ in how one descriptor leads to another. In a split ring and its indirect
+ * tables it names the next, and a table may stand at the end of a chain (virtio 1.3, 2.7.4
+ * and 2.7.5). In a packed ring a list is a row of slots, which may go on at the ring's beginning; a
+ * table is the only descriptor of its list and is read from its first entry to its last, whatever
+ * NEXT says in it (2.8.6 and 2.8.7).
  */
 #include "virtq/layout.h"
 
@@ -18,17 +24,22 @@ struct walk {
 	uint32_t n_descs;
 };
 
-static struct virtq_desc fetch(const uint8_t *from) {
+static struct virtq_desc fetch(const struct walk *walk, const uint8_t *from) {
 	uint8_t raw[VIRTQ_DESC_SIZE];
 	memcpy(raw, from, sizeof(raw));
 	// From here on the compiler must use the copy and cannot go back to guest memory.
 	__asm__ volatile("" : "+m"(raw));
 	struct oriel_reader reader = oriel_reader_of(raw, sizeof(raw));
-	struct virtq_desc desc;
+	struct virtq_desc desc = { 0 };
 	desc.gpa = oriel_read_u64(&reader);
 	desc.len = oriel_read_u32(&reader);
-	desc.flags = oriel_read_u16(&reader);
-	desc.next = oriel_read_u16(&reader);
+	if (walk->vq->config.packed) {
+		desc.id = oriel_read_u16(&reader);
+		desc.flags = oriel_read_u16(&reader);
+	} else {
+		desc.flags = oriel_read_u16(&reader);
+		desc.next = oriel_read_u16(&reader);
+	}
 	return desc;
 }
 
@@ -70,7 +81,7 @@ struct table {
 static int fetch_from(struct walk *walk, const struct table *table, uint32_t i,
 		struct virtq_desc *ret) {
 	if (table->hva != NULL) {
-		*ret = fetch(table->hva + (size_t)i * VIRTQ_DESC_SIZE);
+		*ret = fetch(walk, table->hva + (size_t)i * VIRTQ_DESC_SIZE);
 		return 0;
 	}
 	uint8_t raw[VIRTQ_DESC_SIZE];
@@ -79,7 +90,7 @@ static int fetch_from(struct walk *walk, const struct table *table, uint32_t i,
 	if (err < 0) {
 		return virtq_break(walk->vq, "an indirect table outside guest memory");
 	}
-	*ret = fetch(raw);
+	*ret = fetch(walk, raw);
 	return 0;
 }
 
@@ -114,7 +125,8 @@ static int walk_table(struct walk *walk, const struct table *table, uint32_t i,
 	return virtq_break(walk->vq, "a chain longer than its table");
 }
 
-static int walk_indirect(struct walk *walk, const struct virtq_desc *desc) {
+/** Find the table that an INDIRECT descriptor is about. Its WRITE flag means nothing. */
+static int open_table(struct walk *walk, const struct virtq_desc *desc, struct table *ret) {
 	struct oriel_virtq *vq = walk->vq;
 	if (!vq->config.indirect) {
 		return virtq_break(vq, "an indirect descriptor without the feature");
@@ -129,31 +141,95 @@ static int walk_indirect(struct walk *walk, const struct virtq_desc *desc) {
 	if (desc->gpa > UINT64_MAX - desc->len) {
 		return virtq_break(vq, "an indirect table outside guest memory");
 	}
-	struct table table = {
+	*ret = (struct table){
 		.hva = oriel_mem_map_get(vq->map, desc->gpa, desc->len),
 		.gpa = desc->gpa,
 		.n_entries = desc->len / VIRTQ_DESC_SIZE,
 		.indirect = true,
 	};
-	struct virtq_desc none;
-	return walk_table(walk, &table, 0, &none);
+	return 0;
 }
 
-int virtq_walk(struct oriel_virtq *vq, const uint8_t *table, uint32_t n_entries, uint32_t head,
-		struct oriel_chain *ret) {
-	struct walk walk = { .vq = vq, .chain = ret };
-	struct table direct = { .hva = table, .n_entries = n_entries };
-	struct virtq_desc indirect = { 0 };
+static struct walk begin_walk(struct oriel_virtq *vq, struct oriel_chain *chain) {
 	vq->n_spans = 0;
+	return (struct walk){ .vq = vq, .chain = chain };
+}
+
+static void end_walk(struct walk *walk) {
+	// All readable spans come first.
+	walk->chain->readable = walk->vq->spans;
+	walk->chain->writable = walk->vq->spans + walk->chain->n_readable;
+}
+
+int virtq_walk_split(struct oriel_virtq *vq, uint16_t head, struct oriel_chain *ret) {
+	struct walk walk = begin_walk(vq, ret);
+	struct table direct = { .hva = vq->split.desc, .n_entries = vq->config.size };
+	struct virtq_desc indirect = { 0 };
 	int err = walk_table(&walk, &direct, head, &indirect);
 	if (err == 0 && (indirect.flags & VIRTQ_DESC_F_INDIRECT) != 0) {
-		err = walk_indirect(&walk, &indirect);
+		struct table table;
+		struct virtq_desc none;
+		err = open_table(&walk, &indirect, &table);
+		if (err == 0) {
+			err = walk_table(&walk, &table, 0, &none);
+		}
 	}
-	if (err < 0) {
-		return err;
+	if (err == 0) {
+		end_walk(&walk);
 	}
-	// All readable spans come first.
-	ret->readable = vq->spans;
-	ret->writable = vq->spans + ret->n_readable;
-	return 0;
+	return err;
+}
+
+/** Every entry of a table of a packed ring, in its order. */
+static int walk_whole_table(struct walk *walk, const struct virtq_desc *desc) {
+	struct table table;
+	int err = open_table(walk, desc, &table);
+	for (uint32_t i = 0; err == 0 && i < table.n_entries; i++) {
+		struct virtq_desc entry;
+		err = fetch_from(walk, &table, i, &entry);
+		if (err == 0) {
+			err = add_buffer(walk, &entry);
+		}
+	}
+	return err;
+}
+
+/** The slots of a list from next_avail on, at most max_slots. */
+static int walk_list(struct walk *walk, uint16_t flags, uint16_t max_slots) {
+	struct oriel_virtq *vq = walk->vq;
+	struct virtq_position at = vq->packed.next_avail;
+	for (uint16_t n = 1; n <= max_slots; n++) {
+		struct virtq_desc desc =
+				fetch(walk, vq->packed.ring + (size_t)at.slot * VIRTQ_DESC_SIZE);
+		if (n == 1) {
+			desc.flags = flags; // the rest of it is not older than these
+		} else if (!virtq_is_available(desc.flags, at.wrap)) {
+			return virtq_break(vq, "a list whose end is not available");
+		}
+		walk->chain->id = desc.id;
+		walk->chain->n_slots = n;
+		if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0) {
+			return n == 1 ? walk_whole_table(walk, &desc)
+				      : virtq_break(vq, "an indirect descriptor behind others");
+		}
+		if (++walk->n_descs > ORIEL_VIRTQ_MAX_CHAIN) {
+			return virtq_break(vq, "a chain of too many descriptors");
+		}
+		int err = add_buffer(walk, &desc);
+		if (err < 0 || (desc.flags & VIRTQ_DESC_F_NEXT) == 0) {
+			return err;
+		}
+		at = virtq_advance(at, 1, vq->config.size);
+	}
+	return virtq_break(vq, "a list longer than the free part of its ring");
+}
+
+int virtq_walk_packed(struct oriel_virtq *vq, uint16_t flags, uint16_t max_slots,
+		struct oriel_chain *ret) {
+	struct walk walk = begin_walk(vq, ret);
+	int err = walk_list(&walk, flags, max_slots);
+	if (err == 0) {
+		end_walk(&walk);
+	}
+	return err;
 }
