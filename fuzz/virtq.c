@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Fuzz target: a virtqueue between a guest that writes anything anywhere and a device that does all
- * that a device may do, at any time.
+ * that a device may do, at any time. The ring is split or packed.
  *
  * The input is the queue's properties, then a row of operations, a byte each and its arguments. A
  * model says what the queue must do: which chains are in flight, and which bytes of guest memory
@@ -28,12 +28,18 @@ struct fuzz {
 	struct oriel_mem_map *map; // held
 	struct oriel_virtq *vq;
 	struct oriel_virtq_config config;
-	bool has_next; // the second region is in the table
+	bool has_next;  // the second region is in the table
+	bool is_mapped; // the queue's map has the ring
 
-	// The model.
-	bool in_flight[MAX_RING_SIZE];
+	// The model. Packed: positions as the ring has them, the wrap counter as bit 15.
+	bool in_flight[MAX_RING_SIZE]; // split: by head
+	struct {
+		uint16_t id, n_slots;
+	} lists[MAX_RING_SIZE]; // packed: in no order
 	uint32_t n_in_flight;
 	uint16_t next_avail, next_used, published;
+	uint16_t n_taken, n_batch; // packed: slots from published to next_avail, to next_used
+	uint16_t first_flags;      // packed: of the used descriptor at published
 	bool is_broken;
 	const char *reason;
 	uint8_t before[ALL_SIZE]; // guest memory before the current call
@@ -77,6 +83,34 @@ static void check_broken(struct fuzz *f) {
 	must(oriel_virtq_count_available(f->vq) <= f->ring.size, "more chains than the ring has");
 }
 
+/** Where a packed ring goes on. */
+static void begin_packed(struct fuzz *f, uint32_t base) {
+	f->next_avail = (uint16_t)base;
+	f->next_used = f->next_avail;
+	f->n_taken = 0;
+	// A used position less than a ring behind is believed.
+	uint16_t used = (uint16_t)(base >> 16);
+	for (uint16_t n = 1; n < f->ring.size && (used & 0x7fff) < f->ring.size; n++) {
+		if (fake_ring_advance(&f->ring, used, n) == f->next_avail) {
+			f->next_used = used;
+			f->n_taken = n;
+		}
+	}
+	f->published = f->next_used;
+	f->n_batch = 0;
+	uint32_t event = fake_ring_get_device_event(&f->ring);
+	must(event == (f->config.event_idx ? f->next_avail | 0x20000u : 0), "no kicks asked for");
+}
+
+static void begin_split(struct fuzz *f, uint32_t base) {
+	memset(f->in_flight, 0, sizeof(f->in_flight));
+	f->next_avail = (uint16_t)base;
+	uint16_t used = fake_ring_get_used_idx(&f->ring);
+	f->next_used = (uint16_t)(f->next_avail - used) <= f->ring.size ? used : f->next_avail;
+	f->published = f->next_used;
+	must(fake_ring_get_used_flags(&f->ring) == 0, "it starts without asking for kicks");
+}
+
 static void start(struct fuzz *f, uint32_t base) {
 	f->config.base = base;
 	remember_memory(f);
@@ -86,14 +120,18 @@ static void start(struct fuzz *f, uint32_t base) {
 		check_memory(f, 0, 0);
 		return;
 	}
-	memset(f->in_flight, 0, sizeof(f->in_flight));
 	f->n_in_flight = 0;
-	f->next_avail = (uint16_t)base;
-	uint16_t used = fake_ring_get_used_idx(&f->ring);
-	f->next_used = (uint16_t)(f->next_avail - used) <= f->ring.size ? used : f->next_avail;
-	f->published = f->next_used;
 	f->is_broken = false;
-	must(fake_ring_get_used_flags(&f->ring) == 0, "it starts without asking for kicks");
+	f->is_mapped = true;
+	if (f->ring.packed) {
+		begin_packed(f, base);
+	} else {
+		begin_split(f, base);
+	}
+}
+
+static uint32_t model_base(const struct fuzz *f) {
+	return f->next_avail | (f->ring.packed ? (uint32_t)f->published << 16 : 0);
 }
 
 static void restart(struct fuzz *f) {
@@ -101,10 +139,10 @@ static void restart(struct fuzz *f) {
 	remember_memory(f);
 	uint32_t base = oriel_virtq_stop(f->vq);
 	check_memory(f, 0, 0);
-	must(!was_started || base == f->next_avail, "the base");
+	must(!was_started || base == model_base(f), "the base");
 	f->is_broken = false;
 	f->n_in_flight = 0;
-	start(f, was_started ? base : f->next_avail);
+	start(f, model_base(f));
 }
 
 /** Whether the span lies in guest memory that the queue's map has. Reads all of it. */
@@ -140,14 +178,55 @@ static void pop(struct fuzz *f) {
 		return;
 	}
 	must(!f->is_broken, "a broken queue has chains");
-	must(chain.id < f->ring.size && chain.n_slots == 1, "a head outside the ring");
-	must(!f->in_flight[chain.id], "a chain is popped twice");
 	must(chain.n_readable + chain.n_writable <= ORIEL_VIRTQ_MAX_SPANS, "too many spans");
 	check_spans(f, chain.readable, chain.n_readable, chain.n_readable_bytes);
 	check_spans(f, chain.writable, chain.n_writable, chain.n_writable_bytes);
-	f->in_flight[chain.id] = true;
+	if (f->ring.packed) {
+		must(chain.n_slots > 0 && chain.n_slots <= f->ring.size - f->n_taken, "slots");
+		f->lists[f->n_in_flight].id = chain.id;
+		f->lists[f->n_in_flight].n_slots = chain.n_slots;
+		f->next_avail = fake_ring_advance(&f->ring, f->next_avail, chain.n_slots);
+		f->n_taken = (uint16_t)(f->n_taken + chain.n_slots);
+	} else {
+		must(chain.id < f->ring.size && chain.n_slots == 1, "a head outside the ring");
+		must(!f->in_flight[chain.id], "a chain is popped twice");
+		f->in_flight[chain.id] = true;
+		f->next_avail++;
+	}
 	f->n_in_flight++;
-	f->next_avail++;
+}
+
+static uint64_t gpa_of_slot(const struct fuzz *f, uint16_t at) {
+	return f->ring.desc_gpa + FAKE_DESC_SIZE * (uint64_t)(at & 0x7fff);
+}
+
+/** Give back one of the lists in flight. */
+static void push_list(struct fuzz *f, uint16_t i, uint32_t written) {
+	if (f->n_in_flight == 0) {
+		return;
+	}
+	const uint16_t id = f->lists[i % f->n_in_flight].id;
+	const uint16_t n_slots = f->lists[i % f->n_in_flight].n_slots;
+	f->n_in_flight--;
+	f->lists[i % (f->n_in_flight + 1)] = f->lists[f->n_in_flight];
+	remember_memory(f);
+	oriel_virtq_push(f->vq, id, n_slots, written);
+	if (f->is_broken) {
+		check_memory(f, 0, 0);
+		return;
+	}
+	// The flags of the first of a batch are written later.
+	bool is_first = f->n_batch == 0;
+	uint64_t gpa = gpa_of_slot(f, f->next_used) + 8;
+	check_memory(f, gpa, is_first ? 6 : 8);
+	struct oriel_reader r = oriel_reader_of(fake_guest_get(&f->guest, gpa, 8), 8);
+	must(oriel_read_u32(&r) == written, "another length");
+	must(oriel_read_u16(&r) == id, "another list is given back");
+	uint16_t flags = fake_ring_used_flags(f->next_used) | (written > 0 ? FAKE_DESC_WRITE : 0);
+	must(is_first || oriel_read_u16(&r) == flags, "used flags");
+	f->first_flags = is_first ? flags : f->first_flags;
+	f->n_batch = (uint16_t)(f->n_batch + n_slots);
+	f->next_used = fake_ring_advance(&f->ring, f->next_used, n_slots);
 }
 
 /** Give back the first chain in flight from `from` on. */
@@ -176,9 +255,27 @@ static void push(struct fuzz *f, uint16_t from, uint32_t written) {
 	}
 }
 
+static void check_published(struct fuzz *f, bool wants_interrupt) {
+	if (f->n_batch == 0 || !f->is_mapped || !oriel_virtq_is_started(f->vq)) {
+		must(!wants_interrupt, "an interrupt for nothing");
+		check_memory(f, 0, 0);
+		return;
+	}
+	check_memory(f, gpa_of_slot(f, f->published) + 14, 2);
+	uint16_t flags = fake_ring_get_slot_flags(&f->ring, f->published & 0x7fff);
+	must(flags == f->first_flags, "the flags of the first in a batch");
+	f->published = f->next_used;
+	f->n_taken = (uint16_t)(f->n_taken - f->n_batch);
+	f->n_batch = 0;
+}
+
 static void publish(struct fuzz *f) {
 	remember_memory(f);
 	bool wants_interrupt = oriel_virtq_publish(f->vq);
+	if (f->ring.packed) {
+		check_published(f, wants_interrupt);
+		return;
+	}
 	if (f->published == f->next_used || !oriel_virtq_is_started(f->vq)) {
 		must(!wants_interrupt, "an interrupt for nothing");
 		check_memory(f, 0, 0);
@@ -199,6 +296,10 @@ static void switch_kicks(struct fuzz *f, bool on) {
 	} else {
 		oriel_virtq_disable_kicks(f->vq);
 	}
+	if (f->ring.packed) {
+		check_memory(f, f->ring.used_gpa, 4);
+		return;
+	}
 	bool by_event = f->config.event_idx && on;
 	uint64_t event = f->ring.used_gpa + 4 + 8u * f->ring.size;
 	check_memory(f, by_event ? event : f->ring.used_gpa, 2);
@@ -213,6 +314,7 @@ static void change_map(struct fuzz *f, bool without_ring) {
 		bool is_started = oriel_virtq_is_started(f->vq);
 		must(!is_started || oriel_virtq_set_map(f->vq, map) == -EFAULT, "no ring");
 		must(!is_started || oriel_virtq_is_broken(f->vq, NULL), "not broken by it");
+		f->is_mapped = false;
 		oriel_mem_map_release(map);
 		oriel_memory_destroy(empty);
 		return;
@@ -226,6 +328,7 @@ static void change_map(struct fuzz *f, bool without_ring) {
 	f->map = oriel_memory_hold_map(f->guest.memory);
 	if (oriel_virtq_is_started(f->vq)) {
 		must(oriel_virtq_set_map(f->vq, f->map) == 0, "the ring is still there");
+		f->is_mapped = true;
 	}
 }
 
@@ -250,6 +353,19 @@ static void write_desc(struct fuzz *f, struct oriel_reader *r, bool anywhere) {
 	}
 }
 
+/** A descriptor at or behind the next position, available unless bit 3 of its flags is set. */
+static void write_slot(struct fuzz *f, struct oriel_reader *r) {
+	uint16_t n = oriel_read_u8(r) % f->ring.size;
+	uint16_t at = fake_ring_advance(&f->ring, f->next_avail, n);
+	uint64_t gpa = read_gpa(r);
+	uint32_t len = oriel_read_u16(r);
+	uint16_t flags = oriel_read_u8(r);
+	uint16_t id = oriel_read_u8(r);
+	bool is_available = (flags & 8) == 0;
+	fake_ring_set_slot(&f->ring, at & 0x7fff, gpa, len, id,
+			(flags & 7) | (is_available ? fake_ring_available_flags(at) : 0));
+}
+
 static void write_bytes(struct fuzz *f, struct oriel_reader *r) {
 	uint64_t offset = oriel_read_u16(r) % ALL_SIZE;
 	for (size_t n = oriel_read_u8(r) % 32; n > 0 && offset < ALL_SIZE; n--, offset++) {
@@ -258,8 +374,39 @@ static void write_bytes(struct fuzz *f, struct oriel_reader *r) {
 	}
 }
 
+/** What only a packed ring's driver does, in the place of operations 0 and 3 to 7. */
+static void run_packed_operation(struct fuzz *f, struct oriel_reader *r, uint8_t operation) {
+	switch (operation) {
+	case 0:
+	case 3:
+		write_slot(f, r);
+		break;
+	case 4: {
+		uint16_t at = oriel_read_u16(r);
+		fake_ring_set_driver_event(&f->ring, at, oriel_read_u8(r));
+		break;
+	}
+	case 5: {
+		uint16_t at = oriel_read_u16(r);
+		fake_ring_set_device_event(&f->ring, at, oriel_read_u8(r));
+		break;
+	}
+	default: {
+		uint8_t id = oriel_read_u8(r);
+		fake_ring_set_slot(&f->ring, f->next_avail & 0x7fff, FAKE_GUEST_BASE, 8, id,
+				fake_ring_available_flags(f->next_avail));
+		break;
+	}
+	}
+}
+
 static void run_operation(struct fuzz *f, struct oriel_reader *r) {
-	switch (oriel_read_u8(r) % 16) {
+	const uint8_t operation = oriel_read_u8(r) % 16;
+	if (f->ring.packed && (operation == 0 || (operation >= 3 && operation <= 7))) {
+		run_packed_operation(f, r, operation);
+		return;
+	}
+	switch (operation) {
 	case 0:
 		write_desc(f, r, false);
 		break;
@@ -292,7 +439,12 @@ static void run_operation(struct fuzz *f, struct oriel_reader *r) {
 	case 10:
 	case 11: {
 		uint16_t from = oriel_read_u8(r);
-		push(f, from, oriel_read_u16(r));
+		uint32_t written = oriel_read_u16(r);
+		if (f->ring.packed) {
+			push_list(f, from, written);
+		} else {
+			push(f, from, written);
+		}
 		break;
 	}
 	case 12:
@@ -310,6 +462,21 @@ static void run_operation(struct fuzz *f, struct oriel_reader *r) {
 	}
 }
 
+static void init_ring(struct fuzz *f, uint8_t properties, struct oriel_reader *r) {
+	uint16_t at;
+	if ((properties & 32) != 0) {
+		uint16_t size = 1 + oriel_read_u8(r) % MAX_RING_SIZE;
+		fake_ring_init_packed(&f->ring, &f->guest, size);
+		at = oriel_read_u16(r);
+		at = (at & 0x8000) | at % size;
+	} else {
+		fake_ring_init(&f->ring, &f->guest, (uint16_t)(1u << (properties & 7) % 6));
+		at = oriel_read_u16(r);
+	}
+	f->ring.event_idx = (properties & 8) != 0;
+	fake_ring_restart_at(&f->ring, at);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct oriel_reader r = oriel_reader_of(data, size);
 	struct fuzz f = { .has_next = true };
@@ -319,9 +486,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	must(oriel_virtq_create(&f.vq) == 0, "no queue");
 
 	uint8_t properties = oriel_read_u8(&r);
-	fake_ring_init(&f.ring, &f.guest, (uint16_t)(1u << (properties & 7) % 6));
-	f.ring.event_idx = (properties & 8) != 0;
-	fake_ring_restart_at(&f.ring, oriel_read_u16(&r));
+	init_ring(&f, properties, &r);
 	f.config = fake_ring_config(&f.ring);
 	f.config.indirect = (properties & 16) == 0;
 	start(&f, f.config.base);

@@ -200,6 +200,7 @@ static void test_bases_that_cannot_be(void **state) {
 		{ "more than a round", 2 | WRAP, 3 | WRAP, 2 | WRAP },
 		{ "ahead by one, across the end", WRAP, 1 | WRAP, WRAP },
 		{ "no slot of the ring", 2 | WRAP, RING_SIZE | WRAP, 2 | WRAP },
+		{ "no slot of the ring, as near as one lost", 2, RING_SIZE | WRAP, 2 },
 		{ "the lower half alone, fresh", WRAP, 0, WRAP },
 		{ "the lower half alone, later", 3 | WRAP, 0, 3 | WRAP },
 	};

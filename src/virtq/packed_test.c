@@ -339,6 +339,8 @@ static void test_slots_in_flight(void **state) {
 				assert_int_equal(chain.n_slots, has_free ? 2 : 1);
 				assert_int_equal(chain.id, 3);
 			} else {
+				uint32_t n = oriel_virtq_count_available(rig.vq);
+				assert_int_equal(n, has_free ? 1 : 0);
 				check_breaks(&rig, "in flight",
 						has_free ? "longer than the free part"
 							 : "that is in flight");
