@@ -271,8 +271,7 @@ static void reset(struct fuzz *f) {
 		must(fake_ring_get_used_idx(&f->rig.rings[i]) == used[i], "written after reset");
 		f->is_started[i] = false;
 	}
-	oriel_virtio_set_features(f->rig.virtio,
-			RIG_ALL_FEATURES & ~(1ull << ORIEL_VIRTIO_F_EVENT_IDX));
+	device_rig_set_features(&f->rig, RIG_ALL_FEATURES & ~(1ull << ORIEL_VIRTIO_F_EVENT_IDX));
 	for (unsigned int i = 0; i < 2; i++) {
 		start(f, i, true);
 	}
@@ -413,8 +412,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	};
 	device_rig_init_small(&f.rig, &options, RING_SIZE, MAIN_SIZE);
 	device_rig_add_memory(&f.rig, APART_GPA, APART_SIZE);
-	oriel_virtio_set_features(f.rig.virtio,
-			RIG_ALL_FEATURES & ~(1ull << ORIEL_VIRTIO_F_EVENT_IDX));
+	device_rig_set_features(&f.rig, RIG_ALL_FEATURES & ~(1ull << ORIEL_VIRTIO_F_EVENT_IDX));
 	start(&f, RIG_CONTROL, true);
 	start(&f, RIG_CURSOR, true);
 	for (int i = 0; i < MAX_OPERATIONS && oriel_reader_left(&f.in) > 0; i++) {

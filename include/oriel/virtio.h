@@ -33,13 +33,25 @@ struct oriel_virtio;
 #define ORIEL_VIRTIO_F_VERSION_1 32
 #define ORIEL_VIRTIO_F_RING_PACKED 34
 
+/**
+ * The base of a packed ring that nobody has used, as vhost-user has it: slot 0 and wrap counter 1
+ * (bit 15) of the next available descriptor, and the same of the next used one, 16 bits above.
+ */
+#define ORIEL_VIRTIO_FRESH_PACKED 0x80008000u
+
 /** How to start a queue. Addresses are guest physical. */
 struct oriel_virtio_queue {
-	/** Entries; at most oriel_virtio_get_max_queue_size(). */
+	/**
+	 * Entries; at most oriel_virtio_get_max_queue_size(). A power of two unless RING_PACKED was
+	 * negotiated.
+	 */
 	uint16_t size;
 	/** Descriptor table or ring; available ring or driver area; used ring or device area. */
 	uint64_t desc_gpa, driver_gpa, device_gpa;
-	/** 0 on a fresh queue, else what the stop before returned. */
+	/**
+	 * Where to go on: what the stop before returned. On a fresh queue 0, or, if RING_PACKED was
+	 * negotiated, ORIEL_VIRTIO_FRESH_PACKED.
+	 */
 	uint32_t base;
 	/** eventfd that the guest's kicks signal, or -1: oriel_virtio_kick() is called instead. */
 	int kick_fd;

@@ -198,7 +198,7 @@ static void test_gates(void **state) {
 	(void)state;
 	struct device_rig rig;
 	device_rig_init(&rig, NULL);
-	oriel_virtio_set_features(rig.virtio, 0);
+	device_rig_set_features(&rig, 0);
 	device_rig_start_queue(&rig, RIG_CONTROL);
 	device_rig_start_queue(&rig, RIG_CURSOR);
 	device_rig_create(&rig, 1, 64, 64);
@@ -208,7 +208,7 @@ static void test_gates(void **state) {
 	assert_int_equal(call(&rig, RIG_CONTROL, cmd.bytes, 24).hdr.type,
 			VIRTIO_GPU_RESP_ERR_UNSPEC);
 	assert_int_equal(device_rig_type(&rig, gpu_get_edid(0)), VIRTIO_GPU_RESP_OK_EDID);
-	oriel_virtio_set_features(rig.virtio, 1u << VIRTIO_GPU_F_RESOURCE_UUID);
+	device_rig_set_features(&rig, 1u << VIRTIO_GPU_F_RESOURCE_UUID);
 	assert_int_equal(device_rig_type(&rig, cmd), VIRTIO_GPU_RESP_OK_RESOURCE_UUID);
 	device_rig_finish(&rig);
 }

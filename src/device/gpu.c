@@ -15,7 +15,7 @@
 /** What we serve whether it was offered or not: some VMMs do not ask us (design: front-ends). */
 #define RING_FEATURES \
 	(BIT(ORIEL_VIRTIO_F_INDIRECT_DESC) | BIT(ORIEL_VIRTIO_F_EVENT_IDX) | \
-			BIT(ORIEL_VIRTIO_F_VERSION_1))
+			BIT(ORIEL_VIRTIO_F_VERSION_1) | BIT(ORIEL_VIRTIO_F_RING_PACKED))
 #define GPU_FEATURES (BIT(VIRTIO_GPU_F_EDID) | BIT(VIRTIO_GPU_F_RESOURCE_UUID))
 
 #define DEFAULT_WIDTH 1280u

@@ -283,7 +283,7 @@ static void test_stop_in_the_middle(void **state) {
 	device_rig_run(&rig);
 	assert_int_equal(rig.told[RIG_CONTROL].n_stopped, 1);
 	assert_int_equal(device_rig_collect_all(&rig, RIG_CONTROL), 1);
-	assert_int_equal(rig.told[RIG_CONTROL].base, rig.rings[RIG_CONTROL].seen_used);
+	assert_int_equal(rig.told[RIG_CONTROL].base, device_rig_config(&rig, RIG_CONTROL).base);
 	assert_int_equal(count_rows(&rig, backing), HEIGHT);
 
 	device_rig_start_queue(&rig, RIG_CONTROL);

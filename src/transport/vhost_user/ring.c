@@ -21,10 +21,6 @@
 /** How often rings without a kick descriptor are looked at. */
 #define POLL_INTERVAL_NS UINT64_C(1000000)
 
-/** Where a driver begins: index 0; in a packed ring also with both wrap counters 1. */
-#define FRESH_BASE_SPLIT 0u
-#define FRESH_BASE_PACKED 0x80008000u
-
 void oriel_vhost_rings_init(struct oriel_vhost_user *session) {
 	for (size_t i = 0; i < ORIEL_VHOST_MAX_QUEUES; i++) {
 		session->rings[i] = (struct oriel_vhost_ring){ .kick_fd = -1,
@@ -156,7 +152,7 @@ static bool shows_new_driver(const struct oriel_vhost_user *session, unsigned in
 		return true;
 	}
 	bool is_packed = (session->features >> ORIEL_VIRTIO_F_RING_PACKED & 1) != 0;
-	uint32_t fresh = is_packed ? FRESH_BASE_PACKED : FRESH_BASE_SPLIT;
+	uint32_t fresh = is_packed ? ORIEL_VIRTIO_FRESH_PACKED : 0;
 	return ring->base == fresh && !is_same_place(place, &ring->last);
 }
 
