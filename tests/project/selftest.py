@@ -20,6 +20,8 @@ import options
 import sources
 import symbols
 
+import archive  # of scripts/build, where symbols.py looks too
+
 CC = sys.argv[1:] or ["cc"]
 SPDX = "// SPDX-License-Identifier: MIT\n/* For a test. */\n"
 
@@ -118,6 +120,20 @@ class Symbols(Tree):
         self.assertEqual(len(self.judge(header, f)), 1)
         self.assertEqual(len(self.judge(header, f + g + "int oriel_h(void) { return 1; }\n")), 1)
         self.assertEqual(len(self.judge(header.replace("ORIEL_API\nint *", "int *"), f + g)), 1)
+        # A mark whose function is not understood: the export list would lack it.
+        self.assertEqual(len(self.judge(header[:-1] + "ORIEL_API\nint oriel_h;\n}", f + g)), 1)
+
+    def test_archive(self):
+        header = self.write("a.h", "ORIEL_API\nint oriel_f(void);\n")
+        self.write("a.c", "int oriel_f(void) { return 0; }\n"
+                   'int __attribute__((visibility("hidden"))) oriel_g(void) { return 0; }\n')
+        parts, library, names = (str(self.root / n) for n in ("parts.a", "liba.a", "names"))
+        subprocess.run(CC + ["-c", "a.c"], check=True, cwd=self.root)
+        subprocess.run(["ar", "crs", "parts.a", "a.o"], check=True, cwd=self.root)
+        self.write("names", "oriel_f\n")
+        archive.make(library, names, "objcopy", "ar", [parts], CC)
+        self.assertEqual(symbols.check(library, [header])[0], [])
+        self.assertEqual(len(symbols.check(parts, [header])[0]), 1)
 
 
 class Needed(Tree):

@@ -3,49 +3,27 @@
 """Whether a library exports exactly what its headers declare with ORIEL_API, both ways.
 
 usage: symbols.py LIBRARY HEADER...
+
+A shared library exports its dynamic symbols, an archive all that its objects have global.
 """
 
 import pathlib
-import re
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts" / "build"))
+
+from exports import declared
 import tree
-
-COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-DIRECTIVE = re.compile(r"^\s*#(?:[^\n]*\\\n)*[^\n]*$", re.MULTILINE)
-BRACES = re.compile(r"\{[^{}]*\}")
-NAME = re.compile(r"\b(\w+)\s*\(")
-
-
-def declarations(text):
-    """Statements of a header outside braces, without comments and directives."""
-    text = DIRECTIVE.sub("", COMMENT.sub("", text))
-    text = text.replace('extern "C" {', "")
-    while BRACES.search(text):
-        text = BRACES.sub("", text)
-    return [" ".join(s.split()) for s in text.split(";") if s.strip()]
-
-
-def declared(headers):
-    """Names of the functions that headers declare, and complaints about those without ORIEL_API."""
-    names, complaints = set(), []
-    for header in headers:
-        for statement in declarations(pathlib.Path(header).read_text()):
-            statement = statement.lstrip("} ")
-            match = NAME.search(statement)
-            if match is None or statement.startswith("typedef"):
-                continue
-            names.add(match[1])
-            if not re.match(r"ORIEL_API(_CHECKED)?\b", statement):
-                complaints.append(f"{header}: {match[1]} is declared without ORIEL_API")
-    return names, complaints
 
 
 def exported(library):
-    output = subprocess.run(["nm", "-D", "--defined-only", library], check=True, text=True,
+    """Names that can be linked with; the version node of a shared library, an 'A', is none."""
+    which = "--extern-only" if library.endswith(".a") else "--dynamic"
+    output = subprocess.run(["nm", which, "--defined-only", library], check=True, text=True,
                             stdout=subprocess.PIPE).stdout
-    return {line.split()[-1].partition("@")[0] for line in output.splitlines()}
+    rows = [line.split() for line in output.splitlines()]
+    return {row[2].partition("@")[0] for row in rows if len(row) == 3 and row[1] != "A"}
 
 
 def check(library, headers):
