@@ -4,6 +4,8 @@
 
 #include "base/compiler.h"
 
+#include <string.h>
+
 #define FOURCC(a, b, c, d) \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 
@@ -29,4 +31,23 @@ const struct oriel_format *oriel_format_get(uint32_t value) {
 
 const struct oriel_format *oriel_format_at(size_t i) {
 	return i < ORIEL_ARRAY_LEN(formats) ? &formats[i] : NULL;
+}
+
+void oriel_format_copy_as_bgr(const struct oriel_format *format, const uint8_t *from,
+		size_t n_pixels, uint8_t *to) {
+	if (format->i_blue == 0 && format->i_green == 1 && format->i_red == 2) {
+		memcpy(to, from, n_pixels * ORIEL_BYTES_PER_PIXEL);
+		for (size_t i = 0; i < n_pixels; i++) {
+			to[i * ORIEL_BYTES_PER_PIXEL + 3] = 0xff;
+		}
+		return;
+	}
+	for (size_t i = 0; i < n_pixels; i++) {
+		to[0] = from[format->i_blue];
+		to[1] = from[format->i_green];
+		to[2] = from[format->i_red];
+		to[3] = 0xff;
+		from += ORIEL_BYTES_PER_PIXEL;
+		to += ORIEL_BYTES_PER_PIXEL;
+	}
 }

@@ -30,4 +30,8 @@ const struct oriel_format *oriel_format_get(uint32_t value);
 /** The i-th known format, or NULL beyond the last. For tests and capability lists. */
 const struct oriel_format *oriel_format_at(size_t i);
 
+/** Copy n_pixels of this format to bytes B, G, R, 255. They must not overlap. */
+void oriel_format_copy_as_bgr(const struct oriel_format *format, const uint8_t *from,
+		size_t n_pixels, uint8_t *to);
+
 #endif

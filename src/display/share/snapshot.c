@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -56,26 +55,6 @@ static int write_at(int fd, uint64_t offset, const uint8_t *bytes, size_t size) 
 	return 0;
 }
 
-/** A row of pixels as B8G8R8X8. */
-static void convert_row(const struct oriel_format *format, const uint8_t *from, uint32_t n_pixels,
-		uint8_t *to) {
-	if (format->i_blue == 0 && format->i_green == 1 && format->i_red == 2) {
-		memcpy(to, from, (size_t)n_pixels * ORIEL_BYTES_PER_PIXEL);
-		for (uint32_t i = 0; i < n_pixels; i++) {
-			to[i * ORIEL_BYTES_PER_PIXEL + 3] = 0xff;
-		}
-		return;
-	}
-	for (uint32_t i = 0; i < n_pixels; i++) {
-		to[0] = from[format->i_blue];
-		to[1] = from[format->i_green];
-		to[2] = from[format->i_red];
-		to[3] = 0xff;
-		from += ORIEL_BYTES_PER_PIXEL;
-		to += ORIEL_BYTES_PER_PIXEL;
-	}
-}
-
 /**
  * Convert and write, some rows at a time. Writing is faster here than a mapping, whose pages would
  * be cleared and faulted in first, and it cannot raise SIGBUS when memory is short.
@@ -95,7 +74,8 @@ static int write_picture(const struct oriel_scanout *scanout, int fd) {
 	for (uint32_t y = 0; err == 0 && y < src->height;) {
 		uint32_t n_rows = oriel_min_u32(max_rows, src->height - y);
 		for (uint32_t i = 0; i < n_rows; i++) {
-			convert_row(res->format, from, src->width, chunk + i * row_size);
+			oriel_format_copy_as_bgr(res->format, from, src->width,
+					chunk + i * row_size);
 			from += res->stride;
 		}
 		err = write_at(fd, y * row_size, chunk, n_rows * row_size);
