@@ -32,6 +32,7 @@ mem: base oriel
 render: base mem
 render/pixman: base render
 programs: base oriel
+examples: oriel
 <pixman.h>: render/pixman
 <GL>: render/pixman
 ```
@@ -63,6 +64,7 @@ class Layers(Tree):
                 ("src/mem/a.c", "<oriel/memory.h>"), ("src/mem/a_test.c", '"fixture/check.h"'),
                 ("src/render/pixman/a.c", "<pixman.h>"), ("src/base/a.c", "<stdio.h>"),
                 ("programs/p/a.c", '"common/x.h"'), ("programs/p/a.c", "<oriel/gpu.h>"),
+                ("examples/a.c", "<oriel/gpu.h>"), ("examples/a.c", '"b.h"'),
                 ("tests/wire/a.c", '"mem/x.h"')]:
             with self.subTest(name=name, include=include):
                 self.assertEqual(self.judge(name, include), [])
@@ -75,6 +77,7 @@ class Layers(Tree):
                 ("src/render/a.c", '"render/pixman/x.h"'), ("src/mem/a_test.c", '"render/x.h"'),
                 ("src/render/pixman/a.c", '"mem/x.h"'), ("programs/p/a.c", '"mem/x.h"'),
                 ("src/mem/a.c", "<GL/gl.h>"), ("src/new/a.c", "<stdio.h>"),
+                ("examples/a.c", '"base/x.h"'),
                 ("src/mem/a.c", '"render/pixman/x.h"')]:
             with self.subTest(name=name, include=include):
                 self.assertEqual(len(self.judge(name, include)), 1)
