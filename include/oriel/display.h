@@ -3,7 +3,12 @@
  * Displays: where a device's scanouts are seen.
  *
  * Any number of displays can be attached to a device, at any time; with none attached it is
- * headless and keeps what it shows for whoever comes. Destroying a display detaches it.
+ * headless and keeps what it shows for whoever comes. Destroying a display detaches it. A display
+ * never holds the guest up: who is slow sees fewer frames, with all their damage.
+ *
+ *   the embedder's display   oriel/embedder.h   callbacks and pixels in this process
+ *   the display socket       here, oriel_share  other programs: viewers, screenshots, tests
+ *   the GPU socket           here               a front-end like QEMU's, with a display of its own
  *
  * Thread: the device thread.
  */

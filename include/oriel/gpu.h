@@ -3,7 +3,19 @@
  * The GPU: a virtio-gpu device (virtio 1.3, 5.7), to be used through include/oriel/virtio.h.
  *
  * A device needs a loop and a renderer; displays are attached to it as they come. It makes no
- * threads, blocks on nothing, and never ends the process because of what a guest does.
+ * threads, blocks on nothing, and never ends the process because of what a guest does. What a guest
+ * does wrong is answered in the response that it gets, and logged; it is no error of a call here.
+ *
+ * How to embed it (docs/embedding.md, examples/embed.c):
+ *
+ *   oriel_loop_create()              what it runs on
+ *   oriel_pixman_renderer_create()   what it draws with
+ *   oriel_gpu_create()               the device
+ *   oriel_gpu_attach_display()       who sees it: oriel/embedder.h is for a window of your own,
+ *                                    oriel/display.h for other programs
+ *   oriel_gpu_get_virtio()           the side of your transport: oriel/virtio.h
+ *
+ * Destroy in the opposite order.
  *
  * Thread: the loop's.
  */
@@ -72,7 +84,11 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 ORIEL_API
 struct oriel_virtio *oriel_gpu_get_virtio(struct oriel_gpu *gpu);
 
-/** Attach a display, which must not be attached anywhere. It is shown everything at once. */
+/**
+ * Attach a display, which must not be attached anywhere. It is shown everything at once.
+ *
+ * Owns: nothing. The display stays its owner's, and may be destroyed before or after the device.
+ */
 ORIEL_API
 void oriel_gpu_attach_display(struct oriel_gpu *gpu, struct oriel_display *display);
 
@@ -84,9 +100,13 @@ void oriel_gpu_detach_display(struct oriel_gpu *gpu, struct oriel_display *displ
 struct oriel_gpu_statistics {
 	/** sizeof(struct oriel_gpu_statistics), set by the caller. */
 	size_t size;
+	/** Resources that the guest has, and may have. */
 	uint64_t n_resources, max_resources;
+	/** Bytes of their pixels. A resource that is still on a display counts after it is gone. */
 	uint64_t host_memory, max_host_memory;
+	/** Bytes of backing lists. */
 	uint64_t backing_memory, max_backing_memory;
+	/** Since the device was made: commands, and those of them that got an error. */
 	uint64_t n_commands, n_errors;
 };
 

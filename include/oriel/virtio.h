@@ -6,8 +6,20 @@
  * own virtio-pci) calls it. The transport owns feature negotiation order, ring addresses and
  * interrupts; the device owns its rings' contents and its configuration space.
  *
- * Life: negotiate features, tell the memory, start queues, stop queues, reset; any number of times.
- * Stopping and starting queues keeps all device state (a paused guest); a reset drops it.
+ * How to embed a device, as a VMM with a transport of its own:
+ *
+ *   once                     oriel_virtio_set_listener(); fill oriel_virtio_get_memory(), and call
+ *                            oriel_virtio_handle_memory_change() after every change of it
+ *   the driver negotiates    oriel_virtio_get_features(), oriel_virtio_set_features()
+ *   it reads and writes      oriel_virtio_read_config(), oriel_virtio_write_config()
+ *   it sets DRIVER_OK        oriel_virtio_start_queue(), for each queue that it enabled
+ *   it notifies              nothing with a kick_fd, else oriel_virtio_kick()
+ *   the guest is paused      oriel_virtio_stop_queue(), then start it again from the base
+ *   status becomes 0         oriel_virtio_reset()
+ *
+ * Stopping and starting queues keeps all device state; a reset drops it. Nothing happens between
+ * these calls unless the loop is dispatched (oriel/loop.h). docs/embedding.md has the whole story,
+ * examples/embed.c the code.
  *
  * Thread: the device thread, for every function here.
  */
@@ -77,7 +89,10 @@ struct oriel_virtio_listener {
 	void *user;
 };
 
-/** Functions that a device implements. All required. */
+/**
+ * Functions that a device implements. All required; each does what the function of the same name
+ * below says, whose arguments have been checked. Only implementers of devices need this.
+ */
 struct oriel_virtio_impl {
 	uint64_t (*get_features)(struct oriel_virtio *virtio);
 	void (*set_features)(struct oriel_virtio *virtio, uint64_t features);
@@ -125,9 +140,11 @@ void oriel_virtio_set_listener(struct oriel_virtio *virtio,
 ORIEL_API
 struct oriel_memory *oriel_virtio_get_memory(struct oriel_virtio *virtio);
 
+/** The type of the device (virtio 1.3, 5): 16 is a GPU. */
 ORIEL_API
 uint32_t oriel_virtio_get_device_id(const struct oriel_virtio *virtio);
 
+/** How many queues it has: a GPU has 2, control and cursor. */
 ORIEL_API
 unsigned int oriel_virtio_count_queues(const struct oriel_virtio *virtio);
 
@@ -135,7 +152,10 @@ unsigned int oriel_virtio_count_queues(const struct oriel_virtio *virtio);
 ORIEL_API
 uint16_t oriel_virtio_get_max_queue_size(const struct oriel_virtio *virtio, unsigned int queue);
 
-/** The features that the device offers. The same for its whole life. */
+/**
+ * The features that the device offers, as a mask. The same for its whole life. A transport adds
+ * what it can do itself, and offers no ring feature that is not in here.
+ */
 ORIEL_API
 uint64_t oriel_virtio_get_features(struct oriel_virtio *virtio);
 
