@@ -40,7 +40,7 @@ struct virtq_layout {
 	/** Where to go on from. The ring need not be mapped. */
 	uint32_t (*get_base)(const struct oriel_virtq *vq);
 	int (*pop)(struct oriel_virtq *vq, struct oriel_chain *ret);
-	uint32_t (*count_available)(const struct oriel_virtq *vq);
+	uint32_t (*count_available)(struct oriel_virtq *vq);
 	/** Give a chain back, to the ring unless the queue is broken, and in our books always. */
 	void (*push)(struct oriel_virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written);
 	/** The queue may be broken: what was pushed before still counts. */
@@ -88,6 +88,12 @@ struct virtq_packed {
 	uint16_t first_flags;             // of the one at `published`, once it is to be shown
 	uint16_t n_batch;                 // slots pushed and not published: published to next_used
 	uint16_t n_taken;                 // slots that are ours: published to next_avail
+
+	// What was counted of the lists that are there, so that no slot is counted twice.
+	struct virtq_position counted; // where to go on
+	uint16_t n_counted_slots;      // next_avail to there
+	uint16_t n_counted_lists;
+	bool counted_in_list; // it is in the middle of one
 };
 
 struct oriel_virtq {

@@ -130,21 +130,32 @@ static bool has_next(const struct oriel_virtq *vq, struct virtq_position at, uin
 	return virtq_is_available(flags, at.wrap);
 }
 
-static uint32_t packed_count_available(const struct oriel_virtq *vq) {
-	const struct virtq_packed *packed = &vq->packed;
-	struct virtq_position at = packed->next_avail;
-	uint32_t n_lists = 0;
-	bool is_first = true;
-	for (uint32_t n = packed->n_taken; n < vq->config.size; n++) {
-		uint16_t flags;
-		if (!has_next(vq, at, &flags)) {
-			break;
+static uint32_t packed_count_available(struct oriel_virtq *vq) {
+	struct virtq_packed *packed = &vq->packed;
+	const uint16_t n_free = (uint16_t)(vq->config.size - packed->n_taken);
+	uint16_t flags;
+	while (packed->n_counted_slots < n_free && has_next(vq, packed->counted, &flags)) {
+		if (!packed->counted_in_list) {
+			packed->n_counted_lists++;
 		}
-		n_lists += is_first ? 1 : 0;
-		is_first = (flags & VIRTQ_DESC_F_NEXT) == 0;
-		at = virtq_advance(at, 1, vq->config.size);
+		packed->counted_in_list = (flags & VIRTQ_DESC_F_NEXT) != 0;
+		packed->n_counted_slots++;
+		packed->counted = virtq_advance(packed->counted, 1, vq->config.size);
 	}
-	return n_lists;
+	return packed->n_counted_lists;
+}
+
+/** A list of n slots was popped. The guest may have changed it since it was counted. */
+static void forget_counted(struct virtq_packed *packed, uint16_t n) {
+	if (n < packed->n_counted_slots && packed->n_counted_lists > 0) {
+		packed->n_counted_slots = (uint16_t)(packed->n_counted_slots - n);
+		packed->n_counted_lists--;
+		return;
+	}
+	packed->counted = packed->next_avail;
+	packed->n_counted_slots = 0;
+	packed->n_counted_lists = 0;
+	packed->counted_in_list = false;
 }
 
 static int packed_pop(struct oriel_virtq *vq, struct oriel_chain *ret) {
@@ -164,6 +175,7 @@ static int packed_pop(struct oriel_virtq *vq, struct oriel_chain *ret) {
 	}
 	packed->next_avail = virtq_advance(packed->next_avail, chain.n_slots, vq->config.size);
 	packed->n_taken = (uint16_t)(packed->n_taken + chain.n_slots);
+	forget_counted(packed, chain.n_slots);
 	vq->n_in_flight++;
 	*ret = chain;
 	return 0;
@@ -253,6 +265,7 @@ static int packed_begin(struct oriel_virtq *vq, uint32_t base) {
 		n = 0;
 	}
 	packed->published = packed->next_used;
+	packed->counted = packed->next_avail;
 	packed->n_taken = (uint16_t)n; // chains that were lost: their slots stay taken
 	// Whoever served the ring before may have left kicks off.
 	(void)packed_enable_kicks(vq);

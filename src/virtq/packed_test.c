@@ -274,6 +274,41 @@ static void test_many_rounds(void **state) {
 	}
 }
 
+/** What was counted is not counted again, and what came since is. */
+static void test_count(void **state) {
+	(void)state;
+	struct virtq_rig rig;
+	virtq_rig_init_as(&rig, 7, true);
+	virtq_rig_start(&rig);
+	for (uint32_t i = 0; i < 50; i++) {
+		add(&rig, 2);
+		add(&rig, 1);
+		fake_ring_publish(&rig.ring);
+		assert_int_equal(oriel_virtq_count_available(rig.vq), 2);
+		add(&rig, 3);
+		fake_ring_publish(&rig.ring);
+		if (i % 2 == 0) { // else one is popped that was not counted
+			assert_int_equal(oriel_virtq_count_available(rig.vq), 3);
+		}
+		for (uint32_t n = 2; n < 3; n--) {
+			virtq_rig_serve(&rig, 0);
+			assert_int_equal(oriel_virtq_count_available(rig.vq), n);
+		}
+		oriel_virtq_publish(rig.vq);
+		struct fake_used used;
+		while (fake_ring_collect(&rig.ring, &used)) {
+		}
+	}
+	// The guest makes one list of two that were counted.
+	place(&rig, rig.ring.next_avail, 0, 0);
+	place(&rig, fake_ring_advance(&rig.ring, rig.ring.next_avail, 1), 0, 0);
+	assert_int_equal(oriel_virtq_count_available(rig.vq), 2);
+	place(&rig, rig.ring.next_avail, 0, FAKE_DESC_NEXT);
+	assert_int_equal(pop(&rig).n_slots, 2);
+	assert_int_equal(oriel_virtq_count_available(rig.vq), 0);
+	virtq_rig_finish(&rig);
+}
+
 /** H-045: ids are echoed, whatever they are, and may be in flight twice. */
 static void test_ids(void **state) {
 	(void)state;
@@ -398,6 +433,7 @@ int main(void) {
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_every_length_everywhere),
 		cmocka_unit_test(test_many_rounds),
+		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_slots_in_flight),
 		cmocka_unit_test(test_nothing_else_is_written),

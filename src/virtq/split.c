@@ -104,7 +104,7 @@ static uint32_t split_get_base(const struct oriel_virtq *vq) {
 	return vq->split.next_avail;
 }
 
-static uint32_t split_count_available(const struct oriel_virtq *vq) {
+static uint32_t split_count_available(struct oriel_virtq *vq) {
 	uint16_t n = (uint16_t)(load_u16_acquire(vq->split.avail + IDX_OFFSET) -
 				vq->split.next_avail);
 	return n <= vq->config.size ? n : 0;

@@ -111,7 +111,7 @@ int oriel_virtq_pop(struct oriel_virtq *vq, struct oriel_chain *ret) {
 	return vq->map != NULL ? vq->layout->pop(vq, ret) : -EAGAIN;
 }
 
-uint32_t oriel_virtq_count_available(const struct oriel_virtq *vq) {
+uint32_t oriel_virtq_count_available(struct oriel_virtq *vq) {
 	return vq->is_mapped ? vq->layout->count_available(vq) : 0;
 }
 

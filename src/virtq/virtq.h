@@ -122,10 +122,10 @@ ORIEL_MUST_CHECK
 int oriel_virtq_pop(struct oriel_virtq *vq, struct oriel_chain *ret);
 
 /**
- * How many chains can be popped right now, as the ring claims (bounded by its size). In a packed
- * ring all that is available is looked at.
+ * How many chains can be popped right now, as the ring claims (bounded by its size). Cheap when
+ * called often: in a packed ring, what was counted before and is not popped yet is believed.
  */
-uint32_t oriel_virtq_count_available(const struct oriel_virtq *vq);
+uint32_t oriel_virtq_count_available(struct oriel_virtq *vq);
 
 /** Chains popped and not pushed back yet; never more than the ring has entries. */
 uint32_t oriel_virtq_count_in_flight(const struct oriel_virtq *vq);
