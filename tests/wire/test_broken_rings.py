@@ -11,7 +11,7 @@ from rig.case import proves
 from rig.gpu import Rect
 from rig.memory import MIB
 from rig.qemu_display import GET_DISPLAY_INFO, QemuDisplay
-from rig.ring import INDIRECT, NEXT, WRITE, Buffer, table_of
+from rig.ring import INDIRECT, NEXT, WRITE, Buffer
 from rig.vhost import Msg
 from rig.vm import FEATURES
 
@@ -369,7 +369,8 @@ class Races(case.WireTest):
         machine = self.machine()
         queue = machine.vm.control
         request, room = queue.place(gpu.get_display_info(), 408)
-        table = queue.memory.put(table_of([Buffer(request, 24), Buffer(room, 408, True)]))
+        table = queue.memory.put(queue.ring.table_of(
+            [Buffer(request, 24), Buffer(room, 408, True)]))
         good = struct.pack("<QIHH", request, 24, NEXT, 1)
         bad = struct.pack("<QIHH", 1 << 50, 0xFFFF_FFF0, NEXT | WRITE, 9)
         self.toggle(machine, table, good, bad)

@@ -10,7 +10,7 @@ from . import picture, viewer
 from .daemon import Daemon
 from .guest import Guest
 from .qemu_display import QemuDisplay
-from .vm import Vm
+from .vm import ALL_PACKED, Vm
 
 TIMEOUT_S = 110
 
@@ -25,6 +25,10 @@ def proves(*rows):
         function.rows = rows
         return function
     return mark
+
+
+# For tests of what only a split ring has.
+of_split_rings = unittest.skipIf(ALL_PACKED, "of split rings")
 
 
 class Machine:

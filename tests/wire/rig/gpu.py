@@ -8,6 +8,7 @@ from typing import NamedTuple
 F_VIRGL, F_EDID, F_RESOURCE_UUID, F_RESOURCE_BLOB, F_CONTEXT_INIT, F_BLOB_ALIGNMENT = range(6)
 # Features of any virtio device.
 F_INDIRECT_DESC, F_EVENT_IDX, F_VHOST_PROTOCOL, F_VERSION_1 = 28, 29, 30, 32
+F_RING_PACKED = 34
 
 # Commands.
 GET_DISPLAY_INFO = 0x0100

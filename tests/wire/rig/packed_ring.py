@@ -69,7 +69,7 @@ class PackedRing(Ring):
     def add(self, buffers, indirect=False, table_flags=0):
         if indirect:
             table = self.take_table(16 * len(buffers))
-            self.memory.write(table, table_of(buffers))
+            self.memory.write(table, self.table_of(buffers))
             return self.add_entries([(table, 16 * len(buffers), INDIRECT | table_flags)])
         return self.add_entries([(b.gpa, b.size, WRITE if b.write else 0) for b in buffers])
 
@@ -142,12 +142,18 @@ class PackedRing(Ring):
         return new
 
     def has_used(self):
-        return bool(self.chains) and self.flags(self.seen) & (AVAIL | USED) == used(self.seen)
+        return self.flags(self.seen) & (AVAIL | USED) == used(self.seen)
 
     def want_calls(self, wanted):
         flags = DESC if self.event_idx else ENABLE
         self.set_driver_event(self.seen, flags if wanted else DISABLE)
         full_fence()
+
+    @staticmethod
+    def table_of(buffers):
+        """An indirect table, with junk in what means nothing there."""
+        return b"".join(struct.pack("<QIHH", b.gpa, b.size, JUNK_ID,
+                                    JUNK_FLAGS | (WRITE if b.write else 0)) for b in buffers)
 
     # Raw access.
     def set_desc(self, at, gpa, size, id_, flags):
@@ -168,9 +174,3 @@ class PackedRing(Ring):
     def set_driver_event(self, at, flags):
         self.memory.store16(self.driver_event, at)
         self.memory.store16(self.driver_event + 2, flags)
-
-
-def table_of(buffers):
-    """An indirect table, with junk in what means nothing there."""
-    return b"".join(struct.pack("<QIHH", b.gpa, b.size, JUNK_ID,
-                                JUNK_FLAGS | (WRITE if b.write else 0)) for b in buffers)

@@ -5,6 +5,7 @@ import os
 import select
 
 from . import gpu, ring, wait
+from .packed_ring import PackedRing
 
 POISON = b"\xA5"
 
@@ -22,10 +23,12 @@ class Pending:
 class Queue:
     """kick and call are its eventfds; err is that of SET_VRING_ERR."""
 
-    def __init__(self, index, memory, size, event_idx=True, indirect=True, region=None):
+    def __init__(self, index, memory, size, event_idx=True, indirect=True, region=None,
+                 packed=False):
         self.index = index
         self.memory = memory
-        self.ring = ring.SplitRing(memory, size, event_idx, region)
+        kind = PackedRing if packed else ring.SplitRing
+        self.ring = kind(memory, size, event_idx, region)
         self.indirect = indirect
         self.kick_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.call_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -41,9 +44,9 @@ class Queue:
         for fd in (self.kick_fd, self.call_fd, self.err_fd):
             os.close(fd)
 
-    def restart(self, index=0):
-        """A driver that starts anew: empty rings."""
-        self.ring.start(index)
+    def restart(self, *at):
+        """A driver that starts anew: empty rings, fresh or at an index."""
+        self.ring.start(*at)
         self.pending = {}
         self.order = []
         self.arena_used = 0

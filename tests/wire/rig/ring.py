@@ -2,7 +2,7 @@
 """Virtio rings from the driver's side.
 
 `Ring` is what a queue needs of any ring; `SplitRing` is the split one (virtio 1.3, 2.7), with raw
-access for tests that break its rules. A packed ring fits behind the same methods.
+access for tests that break its rules. For the packed one see packed_ring.py.
 """
 
 import struct
@@ -42,6 +42,10 @@ class Ring:
         self.size = size
         self.event_idx = event_idx
 
+    def start(self, at):
+        """Forget everything, as a driver does that starts; by default where fresh rings do."""
+        raise NotImplementedError
+
     def addresses(self):
         """Guest addresses of the three parts: descriptors, driver's area, device's area."""
         raise NotImplementedError
@@ -56,6 +60,11 @@ class Ring:
 
     def publish(self):
         """Show the device what was added. Returns whether it wants a kick for it."""
+        raise NotImplementedError
+
+    @staticmethod
+    def table_of(buffers):
+        """The bytes of an indirect table for a chain of buffers."""
         raise NotImplementedError
 
     def reap(self):
@@ -79,9 +88,9 @@ class SplitRing(Ring):
         self.used = memory.alloc(6 + 8 * size, 4, region)
         self.region = region
         self.tables = {}
-        self.start(0)
+        self.start()
 
-    def start(self, index):
+    def start(self, index=0):
         """Forget everything, as a driver does that starts; rings run from index on."""
         self.memory.write(self.desc, bytes(16 * self.size))
         self.memory.write(self.avail, bytes(6 + 2 * self.size))
@@ -104,7 +113,7 @@ class SplitRing(Ring):
     def add(self, buffers, indirect=False, table_flags=0):
         if indirect:
             table = self.take_table(16 * len(buffers))
-            self.memory.write(table, table_of(buffers))
+            self.memory.write(table, self.table_of(buffers))
             entries = [(table, 16 * len(buffers), INDIRECT | table_flags)]
         else:
             entries = [(b.gpa, b.size, WRITE if b.write else 0) for b in buffers]
@@ -166,6 +175,16 @@ class SplitRing(Ring):
             self.avail_flags = 0 if wanted else NO_INTERRUPT
         full_fence()
 
+    @staticmethod
+    def table_of(buffers):
+        """An indirect table for a chain of buffers."""
+        entries = []
+        for i, b in enumerate(buffers):
+            last = i == len(buffers) - 1
+            flags = (WRITE if b.write else 0) | (0 if last else NEXT)
+            entries.append(struct.pack("<QIHH", b.gpa, b.size, flags, 0 if last else i + 1))
+        return b"".join(entries)
+
     # Raw access.
     def set_desc(self, i, gpa, size, flags, next_index=0):
         self.memory.write(self.desc + 16 * i, struct.pack("<QIHH", gpa, size, flags, next_index))
@@ -207,13 +226,3 @@ class SplitRing(Ring):
     def used_entry(self, index):
         at = self.used + 4 + 8 * (index % self.size)
         return Used(*struct.unpack("<II", self.memory.read(at, 8)))
-
-
-def table_of(buffers):
-    """An indirect table for a chain of buffers."""
-    entries = []
-    for i, b in enumerate(buffers):
-        last = i == len(buffers) - 1
-        flags = (WRITE if b.write else 0) | (0 if last else NEXT)
-        entries.append(struct.pack("<QIHH", b.gpa, b.size, flags, 0 if last else i + 1))
-    return b"".join(entries)

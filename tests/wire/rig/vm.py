@@ -12,6 +12,9 @@ from .vhost import Msg, Proto
 FEATURES = (1 << gpu.F_EDID | 1 << gpu.F_RESOURCE_UUID | 1 << gpu.F_INDIRECT_DESC |
             1 << gpu.F_EVENT_IDX | 1 << gpu.F_VERSION_1)
 
+# Tests that do not care which rings they use are run once more with packed ones.
+ALL_PACKED = "ORIEL_WIRE_PACKED" in os.environ
+
 PROTOCOL = (1 << Proto.MQ | 1 << Proto.REPLY_ACK | 1 << Proto.BACKEND_REQ | 1 << Proto.CONFIG |
             1 << Proto.BACKEND_SEND_FD | 1 << Proto.RESET_DEVICE | 1 << Proto.STATUS |
             1 << Proto.CONFIGURE_MEM_SLOTS)
@@ -31,7 +34,7 @@ class Vm:
         self.daemon = daemon
         self.conn = vhost.Connection(sock, daemon)
         self.memory = mem.Memory.plain() if memory is None else memory
-        self.features = features
+        self.features = features | (1 << gpu.F_RING_PACKED if ALL_PACKED else 0)
         self.wanted_protocol = protocol
         self.display = display
         self.shared = []
@@ -40,11 +43,12 @@ class Vm:
         self.closed = False
         event_idx = bool(features >> gpu.F_EVENT_IDX & 1)
         indirect = bool(features >> gpu.F_INDIRECT_DESC & 1)
+        packed = bool(self.features >> gpu.F_RING_PACKED & 1)
         self.queues = []
         for i, size in enumerate(queue_sizes):
             queue = None
             if size is not None:
-                queue = Queue(i, self.memory, size, event_idx, indirect)
+                queue = Queue(i, self.memory, size, event_idx, indirect, packed=packed)
                 queue.daemon = daemon
             self.queues.append(queue)
 
