@@ -170,6 +170,7 @@ static void test_unknown_types(void **state) {
 					"0x%x: fence", unknown[i]);
 		}
 	}
+	assert_int_equal(device_rig_statistics(&rig).n_errors, 2 * ORIEL_ARRAY_LEN(unknown));
 	device_rig_finish(&rig);
 }
 

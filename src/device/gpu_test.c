@@ -3,6 +3,7 @@
  * Tests of the device as a whole: options, configuration space, features, statistics, and that
  * construction and every command survive an allocation that fails.
  */
+#include "device/device.h"
 #include "fixture/check.h"
 #include "fixture/device_rig.h"
 #include "fixture/fail_alloc.h"
@@ -121,23 +122,35 @@ static void test_read_config(void **state) {
 	device_rig_finish(&rig);
 }
 
-/** Nothing can be written but events_clear, and there is no event yet to be cleared. */
+/** Only bits of events_read can be cleared, those that are 1 in events_clear's bytes. */
 static void test_write_config(void **state) {
 	(void)state;
 	struct device_rig rig;
 	device_rig_init(&rig, NULL);
-	uint8_t ones[32], buf[20];
-	memset(ones, 0xff, sizeof(ones));
+	uint8_t bytes[32], buf[20], want[20];
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = (uint8_t)(0x11 * (i % 13 + 1));
+	}
 	for (uint32_t offset = 0; offset <= 24; offset++) {
-		for (size_t size = 0; size <= sizeof(ones); size++) {
-			oriel_virtio_write_config(rig.virtio, offset, ones, size);
+		for (size_t size = 0; size <= sizeof(bytes); size++) {
+			rig.gpu->events_read = UINT32_MAX;
+			oriel_virtio_write_config(rig.virtio, offset, bytes, size);
 			oriel_virtio_read_config(rig.virtio, 0, buf, sizeof(buf));
-			CHECK(memcmp(buf, config_bytes, sizeof(buf)) == 0, "%u, %zu bytes", offset,
-					size);
+			memcpy(want, config_bytes, sizeof(want));
+			for (uint32_t i = 0; i < 4; i++) {
+				uint32_t at = 4 + i;
+				bool is_written = at >= offset && at < offset + size;
+				want[i] = is_written ? (uint8_t)~bytes[at - offset] : 0xff;
+			}
+			CHECK(memcmp(buf, want, sizeof(buf)) == 0, "%u, %zu bytes", offset, size);
 		}
 	}
-	oriel_virtio_write_config(rig.virtio, UINT32_MAX, ones, sizeof(ones));
-	oriel_virtio_write_config(rig.virtio, UINT32_MAX - 3, ones, sizeof(ones));
+	rig.gpu->events_read = UINT32_MAX;
+	oriel_virtio_write_config(rig.virtio, UINT32_MAX, bytes, sizeof(bytes));
+	oriel_virtio_write_config(rig.virtio, UINT32_MAX - 3, bytes, sizeof(bytes));
+	assert_int_equal(rig.gpu->events_read, UINT32_MAX);
+	oriel_virtio_reset(rig.virtio);
+	assert_int_equal(rig.gpu->events_read, 0);
 	device_rig_finish(&rig);
 }
 
