@@ -355,7 +355,7 @@ static void write_desc(struct fuzz *f, struct oriel_reader *r, bool anywhere) {
 
 /** A descriptor at or behind the next position, available unless bit 3 of its flags is set. */
 static void write_slot(struct fuzz *f, struct oriel_reader *r) {
-	uint16_t n = oriel_read_u8(r) % f->ring.size;
+	uint16_t n = (uint16_t)(oriel_read_u8(r) % f->ring.size);
 	uint16_t at = fake_ring_advance(&f->ring, f->next_avail, n);
 	uint64_t gpa = read_gpa(r);
 	uint32_t len = oriel_read_u16(r);

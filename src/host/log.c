@@ -41,6 +41,7 @@ void oriel_log(struct oriel_log *log, enum oriel_log_level level, const char *fo
 }
 
 /** Log a line if limit allows, and how many it swallowed before. */
+ORIEL_PRINTF(4, 0)
 static void log_limited(struct oriel_log *log, enum oriel_log_level level,
 		struct oriel_rate_limit *limit, const char *format, va_list args) {
 	uint64_t n_suppressed = 0;
