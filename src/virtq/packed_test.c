@@ -309,6 +309,33 @@ static void test_count(void **state) {
 	virtq_rig_finish(&rig);
 }
 
+/** A guest that changes lists after they were counted: the count is right again in the end. */
+static void test_count_of_what_changes(void **state) {
+	(void)state;
+	struct virtq_rig rig;
+	virtq_rig_init_as(&rig, 7, true);
+	virtq_rig_start(&rig);
+	// One of three becomes three of one.
+	place(&rig, 0 | WRAP, 0, FAKE_DESC_NEXT);
+	place(&rig, 1 | WRAP, 0, FAKE_DESC_NEXT);
+	place(&rig, 2 | WRAP, 0, 0);
+	assert_int_equal(oriel_virtq_count_available(rig.vq), 1);
+	place(&rig, 0 | WRAP, 0, 0);
+	place(&rig, 1 | WRAP, 0, 0);
+	pop(&rig);
+	pop(&rig);
+	assert_int_equal(oriel_virtq_count_available(rig.vq), 1);
+	pop(&rig);
+	// One without an end becomes one of one.
+	place(&rig, 3 | WRAP, 0, FAKE_DESC_NEXT);
+	assert_int_equal(oriel_virtq_count_available(rig.vq), 1);
+	place(&rig, 3 | WRAP, 0, 0);
+	pop(&rig);
+	place(&rig, 4 | WRAP, 0, 0);
+	assert_int_equal(oriel_virtq_count_available(rig.vq), 1);
+	virtq_rig_finish(&rig);
+}
+
 /** H-045: ids are echoed, whatever they are, and may be in flight twice. */
 static void test_ids(void **state) {
 	(void)state;
@@ -434,6 +461,7 @@ int main(void) {
 		cmocka_unit_test(test_every_length_everywhere),
 		cmocka_unit_test(test_many_rounds),
 		cmocka_unit_test(test_count),
+		cmocka_unit_test(test_count_of_what_changes),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_slots_in_flight),
 		cmocka_unit_test(test_nothing_else_is_written),
