@@ -50,14 +50,20 @@ enum oriel_resp oriel_run_assign_uuid(struct oriel_gpu *gpu, struct oriel_reques
 // run_scanout.c
 enum oriel_resp oriel_run_set_scanout(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body);
+enum oriel_resp oriel_run_set_scanout_blob(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+
+// run_flush.c
 enum oriel_resp oriel_run_flush(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body);
 
 // run_transfer.c
 enum oriel_resp oriel_run_transfer_to_host_2d(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body);
-/** Go on with a transfer that is the queue's current request. */
-void oriel_transfer_continue(struct oriel_request *req);
+
+// run_blob.c
+enum oriel_resp oriel_run_create_blob(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
 
 // run_cursor.c
 enum oriel_resp oriel_run_update_cursor(struct oriel_gpu *gpu, struct oriel_request *req,

@@ -12,12 +12,17 @@
 
 static const struct oriel_rect one_pixel = { 0, 0, 1, 1 };
 static const uint32_t types[] = { 0x100, 0x101, 0x102, 0x103, 0x104, 0x105, 0x106, 0x107, 0x10a,
-	0x10b, 0x300, 0x301 };
-static const uint32_t sizes[] = { 24, 40, 32, 48, 48, 56, 32, 32, 32, 32, 56, 56 };
+	0x10b, 0x10c, 0x10d, 0x300, 0x301 };
+static const uint32_t sizes[] = { 24, 40, 32, 48, 48, 56, 32, 32, 32, 32, 56, 96, 56, 56 };
 
 /** A command of types[i] that succeeds once resource 1, backed, and 2, without, are there. */
 static struct gpu_command make_good(struct device_rig *rig, size_t i) {
 	static const struct oriel_mem_entry entry = { FAKE_GUEST_BASE, 4096 };
+	static const struct oriel_cmd_create_blob blob = { .resource_id = 5,
+		.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
+		.n_entries = 1,
+		.size = 4096 };
+	static const struct oriel_cmd_set_scanout_blob nothing = { .scanout_id = 1 };
 	(void)rig;
 	switch (types[i]) {
 	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
@@ -38,6 +43,10 @@ static struct gpu_command make_good(struct device_rig *rig, size_t i) {
 		return gpu_get_edid(0);
 	case VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID:
 		return gpu_assign_uuid(1);
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB:
+		return gpu_create_blob(&blob, &entry, 1);
+	case VIRTIO_GPU_CMD_SET_SCANOUT_BLOB:
+		return gpu_set_scanout_blob(&nothing);
 	case VIRTIO_GPU_CMD_UPDATE_CURSOR:
 		return gpu_update_cursor(0, 1, 5, 6);
 	case VIRTIO_GPU_CMD_MOVE_CURSOR:
@@ -84,7 +93,10 @@ static void test_the_table(void **state) {
 		CHECK(command != NULL && command->type == types[i], "0x%x", types[i]);
 		CHECK(command->body_size + ORIEL_CTRL_HDR_SIZE == sizes[i], "0x%x", types[i]);
 		CHECK(command->queue == queue_of(i), "0x%x", types[i]);
-		CHECK(command->needs == (types[i] == 0x10b ? 4u : 0u), "0x%x", types[i]);
+		uint64_t needs = types[i] == 0x10b                        ? 4
+				 : types[i] == 0x10c || types[i] == 0x10d ? 8
+									  : 0;
+		CHECK(command->needs == needs, "0x%x", types[i]);
 	}
 	size_t n_found = 0;
 	for (uint32_t type = 0; type < 0x1300; type++) {
@@ -99,7 +111,8 @@ static void test_good_commands(void **state) {
 		struct device_rig rig;
 		begin(&rig);
 		struct gpu_command cmd = make_good(&rig, i);
-		assert_int_equal(cmd.size - (types[i] == 0x106 ? 16u : 0u), sizes[i]);
+		const bool has_entry = types[i] == 0x106 || types[i] == 0x10c;
+		assert_int_equal(cmd.size - (has_entry ? 16u : 0u), sizes[i]);
 		struct rig_reply reply = call(&rig, queue_of(i), cmd.bytes, cmd.size);
 		CHECK(reply.hdr.type == good_response(i), "0x%x: 0x%x", types[i], reply.hdr.type);
 		CHECK(reply.hdr.flags == 0 && reply.hdr.fence_id == 0 && reply.hdr.ctx_id == 0 &&
@@ -155,9 +168,8 @@ static void test_no_header(void **state) {
 /** H-061, H-062. */
 static void test_unknown_types(void **state) {
 	(void)state;
-	static const uint32_t unknown[] = { 0, 0xff, 0x108, 0x109, 0x10c, 0x10d, 0x10e, 0x1ff,
-		0x200, 0x207, 0x209, 0x20a, 0x2ff, 0x302, 0x1100, 0x1200, 0x10000, 0x1010000,
-		0xffffffff };
+	static const uint32_t unknown[] = { 0, 0xff, 0x108, 0x109, 0x10e, 0x1ff, 0x200, 0x207,
+		0x209, 0x20a, 0x2ff, 0x302, 0x1100, 0x1200, 0x10000, 0x1010000, 0xffffffff };
 	struct device_rig rig;
 	begin(&rig);
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(unknown); i++) {

@@ -14,6 +14,7 @@
 #ifndef ORIEL_DEVICE_H
 #define ORIEL_DEVICE_H
 
+#include "device/blob.h"
 #include "device/command.h"
 #include "device/queue.h"
 #include "display/screen.h"
@@ -33,6 +34,7 @@ struct oriel_gpu {
 	uint64_t features; // negotiated, and of those only what we have
 
 	struct oriel_screen screen;
+	struct oriel_blob_scanout blobs[ORIEL_MAX_SCANOUTS]; // of the screen's scanouts
 	struct oriel_resource_limits limits;
 	struct oriel_resource_table resources;
 	uint64_t max_backing_entries;

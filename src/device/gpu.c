@@ -16,7 +16,8 @@
 #define RING_FEATURES \
 	(BIT(ORIEL_VIRTIO_F_INDIRECT_DESC) | BIT(ORIEL_VIRTIO_F_EVENT_IDX) | \
 			BIT(ORIEL_VIRTIO_F_VERSION_1) | BIT(ORIEL_VIRTIO_F_RING_PACKED))
-#define GPU_FEATURES (BIT(VIRTIO_GPU_F_EDID) | BIT(VIRTIO_GPU_F_RESOURCE_UUID))
+#define GPU_FEATURES \
+	(BIT(VIRTIO_GPU_F_EDID) | BIT(VIRTIO_GPU_F_RESOURCE_UUID) | BIT(VIRTIO_GPU_F_RESOURCE_BLOB))
 
 #define DEFAULT_WIDTH 1280u
 #define DEFAULT_HEIGHT 800u
@@ -28,7 +29,7 @@
 #define DEFAULT_MAX_BACKING_MEMORY (256ull * 1024 * 1024)
 #define DEFAULT_MAX_DIMENSION 16384u
 
-/** The feature without which blobs are not offered; the field must not read as 0 all the same. */
+/** BLOB_ALIGNMENT is not offered yet, but its field must not read as 0. */
 #define BLOB_ALIGNMENT 4096u
 
 static struct oriel_gpu *gpu_of(struct oriel_virtio *virtio) {
@@ -135,6 +136,7 @@ static void gpu_reset(struct oriel_virtio *virtio) {
 		oriel_gpu_queue_reset(&gpu->queues[i]);
 	}
 	oriel_screen_clear(&gpu->screen);
+	oriel_blob_clear(gpu);
 	oriel_screen_set_n_scanouts(&gpu->screen, count_heads(gpu));
 	drop_resources(gpu);
 	gpu->features = 0;
@@ -273,6 +275,7 @@ void oriel_gpu_destroy(struct oriel_gpu *gpu) {
 		oriel_gpu_queue_finish(&gpu->queues[i]);
 	}
 	oriel_screen_finish(&gpu->screen);
+	oriel_blob_clear(gpu);
 	oriel_resource_table_finish(&gpu->resources);
 	oriel_memory_destroy(gpu->memory);
 	free(gpu);

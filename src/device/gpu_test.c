@@ -73,8 +73,8 @@ static void test_identity(void **state) {
 	assert_int_equal(oriel_virtio_get_max_queue_size(rig.virtio, 0), 512);
 	assert_int_equal(oriel_virtio_get_max_queue_size(rig.virtio, 1), 32768);
 	assert_int_equal(oriel_virtio_get_max_queue_size(rig.virtio, 2), 0);
-	// EDID, RESOURCE_UUID; INDIRECT_DESC, EVENT_IDX, VERSION_1, RING_PACKED.
-	assert_int_equal(oriel_virtio_get_features(rig.virtio), 0x530000006);
+	// EDID, RESOURCE_UUID, RESOURCE_BLOB; INDIRECT_DESC, EVENT_IDX, VERSION_1, RING_PACKED.
+	assert_int_equal(oriel_virtio_get_features(rig.virtio), 0x53000000e);
 	device_rig_finish(&rig);
 	device_rig_init_rings(&rig, NULL, 256, 16);
 	assert_int_equal(oriel_virtio_get_max_queue_size(rig.virtio, 0), 32768);

@@ -14,6 +14,7 @@
 #define ORIEL_REQUEST_H
 
 #include "base/list.h"
+#include "device/transfer.h"
 #include "display/display.h"
 #include "mem/map.h"
 #include "protocol/virtio_gpu.h"
@@ -46,14 +47,6 @@ enum oriel_resp {
 /** Spans of a response's place that a slot has room for itself; real drivers need one. */
 #define ORIEL_REQUEST_INLINE_SPANS 4u
 
-/** A transfer that is carried out in slices. */
-struct oriel_transfer {
-	struct oriel_render_op op; // the slice that is under way
-	uint32_t next_row;         // of the rectangle
-	struct oriel_rect rect;
-	uint64_t offset;
-};
-
 struct oriel_request {
 	struct oriel_gpu_queue *queue;
 	struct oriel_link link; // free, in flight, or waiting for the control queue
@@ -84,7 +77,13 @@ struct oriel_request {
 	struct oriel_resource *res; // held, or NULL
 	union {
 		struct oriel_display_query query;
-		struct oriel_transfer transfer;
+		struct {
+			struct oriel_transfer transfer;
+			struct {
+				struct oriel_rect rect; // as the guest said it
+				uint32_t scanout_id;    // that is being gathered for
+			} flush;
+		};
 		struct {
 			struct oriel_cmd_update_cursor cmd;
 			uint64_t ticket; // of the last control request to wait for

@@ -61,9 +61,10 @@ static enum oriel_resp update(struct oriel_gpu *gpu, struct oriel_request *req) 
 	}
 	if (err < 0) {
 		return oriel_request_fail(req, oriel_resp_from_error(err),
-				"resource %" PRIu32 " has %" PRIu32 "x%" PRIu32 " pixels: %s",
-				cmd->resource_id, res->width, res->height,
-				err == -EINVAL ? "a cursor has 64x64" : "no memory");
+				"resource %" PRIu32 ": %s", cmd->resource_id,
+				err == -EINVAL   ? "a cursor has 64x64 pixels"
+				: err == -ENOMEM ? "no memory"
+						 : "no backing, or it is lost");
 	}
 	return ORIEL_RESP_OK_NODATA;
 }

@@ -5,15 +5,10 @@
  * The responses to RESOURCE_UNREF and RESOURCE_DETACH_BACKING give guest memory back: by then
  * nothing reads it any more.
  */
+#include "device/attach.h"
 #include "device/device.h"
 
 #include <inttypes.h>
-
-/** All lengths of a backing together; far beyond any guest, so that sums cannot overflow. */
-#define MAX_BACKING_BYTES ((uint64_t)INT64_MAX)
-
-/** Entries fetched at once. */
-#define ENTRIES_PER_READ 64u
 
 static enum oriel_resp fail_no_resource(struct oriel_request *req, uint32_t id) {
 	return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_RESOURCE_ID,
@@ -59,49 +54,10 @@ enum oriel_resp oriel_run_unref(struct oriel_gpu *gpu, struct oriel_request *req
 	if (res == NULL) {
 		return fail_no_resource(req, cmd.resource_id);
 	}
+	oriel_blob_remove(gpu, res);
 	oriel_screen_remove_resource(&gpu->screen, res);
 	oriel_resource_drop(&gpu->resources, res);
 	return ORIEL_RESP_OK_NODATA;
-}
-
-/** Read n_entries entries into a backing that was begun. */
-static int append_entries(struct oriel_request *req, struct oriel_backing *backing,
-		uint32_t n_entries) {
-	uint8_t raw[ENTRIES_PER_READ * ORIEL_MEM_ENTRY_SIZE];
-	while (n_entries > 0) {
-		uint32_t n = oriel_min_u32(n_entries, ENTRIES_PER_READ);
-		// Long lists take as long as pixels: they use up the turn's share too.
-		uint64_t *share = &req->queue->turn_bytes;
-		*share -= oriel_min_u64(*share, n * ORIEL_MEM_ENTRY_SIZE);
-		int err = oriel_request_read(req, raw, n * ORIEL_MEM_ENTRY_SIZE);
-		struct oriel_reader r = oriel_reader_of(raw, n * ORIEL_MEM_ENTRY_SIZE);
-		for (uint32_t i = 0; err == 0 && i < n; i++) {
-			struct oriel_mem_entry entry;
-			err = oriel_decode_mem_entry(&r, &entry);
-			if (err == 0) {
-				err = oriel_backing_append(backing, entry.gpa, entry.length,
-						MAX_BACKING_BYTES);
-			}
-		}
-		if (err < 0) {
-			return err;
-		}
-		n_entries -= n;
-	}
-	return 0;
-}
-
-static int attach(struct oriel_request *req, struct oriel_backing *backing, uint32_t n_entries) {
-	int err = oriel_backing_begin(backing, n_entries, oriel_virtq_get_map(req->queue->vq));
-	if (err == 0) {
-		err = append_entries(req, backing, n_entries);
-	}
-	if (err < 0) {
-		oriel_backing_detach(backing);
-		return err;
-	}
-	oriel_backing_end(backing);
-	return 0;
 }
 
 enum oriel_resp oriel_run_attach_backing(struct oriel_gpu *gpu, struct oriel_request *req,
@@ -118,27 +74,7 @@ enum oriel_resp oriel_run_attach_backing(struct oriel_gpu *gpu, struct oriel_req
 		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
 				"resource %" PRIu32 " has a backing already", cmd.resource_id);
 	}
-	if (cmd.n_entries > gpu->max_backing_entries) {
-		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_PARAMETER,
-				"resource %" PRIu32 ": %" PRIu32 " entries, at most %" PRIu64,
-				cmd.resource_id, cmd.n_entries, gpu->max_backing_entries);
-	}
-	if (req->n_readable_bytes / ORIEL_MEM_ENTRY_SIZE < cmd.n_entries) {
-		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_PARAMETER,
-				"resource %" PRIu32 ": %" PRIu32 " entries, but %" PRIu64 " bytes",
-				cmd.resource_id, cmd.n_entries, req->n_readable_bytes);
-	}
-	int err = attach(req, &res->backing, cmd.n_entries);
-	if (err < 0) {
-		return oriel_request_fail(req,
-				err == -EFAULT ? ORIEL_RESP_ERR_INVALID_PARAMETER
-					       : oriel_resp_from_error(err),
-				"resource %" PRIu32 ": %s", cmd.resource_id,
-				err == -EFAULT   ? "an entry outside guest memory"
-				: err == -EINVAL ? "an entry of length 0"
-						 : "a list over a limit, or no memory");
-	}
-	return ORIEL_RESP_OK_NODATA;
+	return oriel_attach_entries(gpu, req, res, cmd.n_entries);
 }
 
 enum oriel_resp oriel_run_detach_backing(struct oriel_gpu *gpu, struct oriel_request *req,

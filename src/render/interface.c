@@ -9,36 +9,54 @@ void oriel_renderer_init(struct oriel_renderer *renderer, const struct oriel_ren
 	renderer->impl = impl;
 }
 
-int oriel_renderer_check_transfer(const struct oriel_resource *res, const struct oriel_rect *rect,
+struct oriel_render_source oriel_render_source_of(const struct oriel_resource *res,
 		uint64_t offset) {
+	return (struct oriel_render_source){ &res->backing, offset, res->stride };
+}
+
+/** Whether pixels can be read from a backing at all. */
+static int check_backing(const struct oriel_backing *backing) {
+	if (!backing->attached) {
+		return -EOPNOTSUPP;
+	}
+	return backing->lost ? -EFAULT : 0;
+}
+
+int oriel_renderer_check_transfer(const struct oriel_resource *res, const struct oriel_rect *rect,
+		const struct oriel_render_source *source) {
 	if (!oriel_rect_fits(rect, res->width, res->height)) {
 		return -EINVAL;
 	}
-	if (!res->backing.attached) {
-		return -EOPNOTSUPP;
+	int err = check_backing(source->backing);
+	if (err < 0 || oriel_rect_is_empty(rect)) {
+		return err;
 	}
-	if (res->backing.lost) {
-		return -EFAULT;
-	}
-	if (oriel_rect_is_empty(rect)) {
-		return 0;
-	}
-	// Both factors were bounded by the resource's size, so this cannot overflow.
-	uint64_t extent = (uint64_t)(rect->height - 1) * res->stride +
-			  (uint64_t)rect->width * ORIEL_BYTES_PER_PIXEL;
-	return oriel_range_fits(offset, extent, res->backing.scatter.size) ? 0 : -EINVAL;
+	// 32 bits by 32 bits; with a row it may be too much.
+	assert(source->stride <= UINT32_MAX);
+	uint64_t extent;
+	err = oriel_u64_add((uint64_t)(rect->height - 1) * source->stride,
+			(uint64_t)rect->width * ORIEL_BYTES_PER_PIXEL, &extent);
+	return err == 0 && oriel_range_fits(source->offset, extent, source->backing->scatter.size)
+			       ? 0
+			       : -EINVAL;
 }
 
-static int check_cursor(const struct oriel_render_op *op) {
-	bool fits = op->res->width == ORIEL_CURSOR_SIDE && op->res->height == ORIEL_CURSOR_SIDE;
-	return fits ? 0 : -EINVAL;
+static int check_cursor(const struct oriel_resource *res) {
+	if (!res->is_blob) {
+		bool fits = res->width == ORIEL_CURSOR_SIDE && res->height == ORIEL_CURSOR_SIDE;
+		return fits ? 0 : -EINVAL;
+	}
+	if (res->blob_size < ORIEL_CURSOR_BYTES) {
+		return -EINVAL;
+	}
+	return check_backing(&res->backing);
 }
 
 void oriel_renderer_submit(struct oriel_renderer *renderer, struct oriel_render_op *op) {
 	int err = op->type == ORIEL_RENDER_TRANSFER_TO_HOST_2D
-				  ? oriel_renderer_check_transfer(op->res, &op->rect, op->offset)
-				  : check_cursor(op);
-	if (err == 0) {
+				  ? oriel_renderer_check_transfer(op->res, &op->rect, &op->source)
+				  : check_cursor(op->res);
+	if (err == 0 && !op->res->is_blob) {
 		err = oriel_resource_allocate(op->res);
 	}
 	if (err < 0) {

@@ -17,9 +17,9 @@
 #include "resource/resource.h"
 
 enum oriel_render_op_type {
-	/** Copy rect of res from its backing, at offset, with rows of the resource's stride. */
+	/** Copy guest pixels, those of source, to rect of res. */
 	ORIEL_RENDER_TRANSFER_TO_HOST_2D,
-	/** Copy the pixels of res, a 64x64 image, to cursor. */
+	/** Copy the pixels of res, a 64x64 image or a blob's first bytes, to cursor. */
 	ORIEL_RENDER_READ_CURSOR,
 };
 
@@ -31,14 +31,21 @@ struct oriel_render_op;
  */
 typedef void (*oriel_render_done_fn)(struct oriel_render_op *op, int err);
 
+/** Where a transfer's pixels are: rows in a backing, which must stay until done. */
+struct oriel_render_source {
+	const struct oriel_backing *backing;
+	uint64_t offset; // of the rectangle's first pixel
+	uint64_t stride; // bytes from one row to the next
+};
+
 struct oriel_render_op {
 	enum oriel_render_op_type type;
 	struct oriel_resource *res; // must stay until done
 	oriel_render_done_fn done;
 
-	// TRANSFER_TO_HOST_2D. rect lies in the resource; offset is that of its first pixel.
+	// TRANSFER_TO_HOST_2D. rect lies in the resource.
 	struct oriel_rect rect;
-	uint64_t offset;
+	struct oriel_render_source source;
 
 	// READ_CURSOR: room for ORIEL_CURSOR_BYTES; the raw words of the image, B8G8R8A8 in memory
 	// whatever its format says (virtio-gpu drivers agree on that, and on alpha being honoured).
@@ -65,22 +72,26 @@ struct oriel_renderer {
 /** For implementers: begin the base. */
 void oriel_renderer_init(struct oriel_renderer *renderer, const struct oriel_renderer_impl *impl);
 
+/** The backing of res itself, with rows as far apart as its own: what TRANSFER_TO_HOST_2D means. */
+struct oriel_render_source oriel_render_source_of(const struct oriel_resource *res,
+		uint64_t offset);
+
 /**
- * Whether a 2D transfer can be carried out: for whoever submits it in slices, which must all
- * succeed or not begin. The stride of the source is that of the resource (virtio-gpu.md, D-5).
+ * Whether a transfer can be carried out: for whoever submits it in slices, which must all succeed
+ * or not begin.
  *
  * Returns what oriel_renderer_submit() would fail with, or 0.
  */
 ORIEL_MUST_CHECK
 int oriel_renderer_check_transfer(const struct oriel_resource *res, const struct oriel_rect *rect,
-		uint64_t offset);
+		const struct oriel_render_source *source);
 
 /**
  * Submit an operation.
  *
- * Results: 0; -EFAULT if the backing is lost; -EOPNOTSUPP if the resource has no backing; -EINVAL
- * if the rectangle is outside the resource, the source outside the backing, or a cursor has another
- * size than 64x64; -ENOMEM. An error leaves the pixels as they were.
+ * Results: 0; -EFAULT if the backing is lost; -EOPNOTSUPP if there is no backing; -EINVAL if the
+ * rectangle is outside the resource, the source outside the backing, or a cursor has another size
+ * than 64x64 (a blob: fewer bytes); -ENOMEM. An error leaves the pixels as they were.
  */
 void oriel_renderer_submit(struct oriel_renderer *renderer, struct oriel_render_op *op);
 

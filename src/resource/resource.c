@@ -63,11 +63,28 @@ static int image_size(uint32_t width, uint32_t height, uint32_t *ret_stride, siz
 	return 0;
 }
 
-/** A new resource, charged for, that is in no table yet. */
-static int resource_create(struct oriel_resource_limits *limits, uint32_t width, uint32_t height,
-		struct oriel_resource **ret) {
+/** A new resource without pixels, that is in no table yet. */
+static int resource_create(struct oriel_resource_table *table, struct oriel_resource **ret) {
+	struct oriel_resource *res = calloc(1, sizeof(*res));
+	if (res == NULL) {
+		return -ENOMEM;
+	}
+	res->memfd = -1;
+	res->serial = ++table->last_serial;
+	oriel_backing_init(&res->backing, &table->limits->backing);
+	*ret = res;
+	return 0;
+}
+
+/** A new image, charged for, that is in no table yet. */
+static int image_create(struct oriel_resource_table *table, const struct oriel_format *format,
+		uint32_t width, uint32_t height, struct oriel_resource **ret) {
+	struct oriel_resource_limits *limits = table->limits;
 	uint32_t stride = 0;
 	size_t size = 0;
+	if (width == 0 || height == 0) {
+		return -EINVAL;
+	}
 	int err = image_size(width, height, &stride, &size);
 	if (err < 0) {
 		return err;
@@ -75,16 +92,16 @@ static int resource_create(struct oriel_resource_limits *limits, uint32_t width,
 	if (width > limits->max_dimension || height > limits->max_dimension) {
 		return -EDQUOT;
 	}
-	struct oriel_resource *res = calloc(1, sizeof(*res));
-	if (res == NULL) {
-		return -ENOMEM;
+	struct oriel_resource *res;
+	err = resource_create(table, &res);
+	if (err < 0) {
+		return err;
 	}
-	res->memfd = -1;
+	res->format = format;
 	res->width = width;
 	res->height = height;
 	res->stride = stride;
 	res->size = size;
-	oriel_backing_init(&res->backing, &limits->backing);
 	err = oriel_budget_charge(&limits->pixels, size);
 	if (err < 0) {
 		resource_destroy(res);
@@ -95,34 +112,73 @@ static int resource_create(struct oriel_resource_limits *limits, uint32_t width,
 	return 0;
 }
 
-int oriel_resource_create_2d(struct oriel_resource_table *table, uint32_t id,
-		const struct oriel_format *format, uint32_t width, uint32_t height,
-		struct oriel_resource **ret) {
-	if (id == 0 || oriel_id_table_get(&table->ids, id) != NULL) {
-		return -EEXIST;
-	}
-	if (width == 0 || height == 0) {
-		return -EINVAL;
-	}
+static bool id_is_taken(const struct oriel_resource_table *table, uint32_t id) {
+	return id == 0 || oriel_id_table_get(&table->ids, id) != NULL;
+}
+
+/** Enter a new resource, which is taken, into the table. */
+static int enter_take(struct oriel_resource_table *table, uint32_t id, struct oriel_resource *res) {
 	int err = oriel_budget_charge(&table->limits->count, 1);
-	if (err < 0) {
-		return err;
-	}
-	struct oriel_resource *res = NULL;
-	err = resource_create(table->limits, width, height, &res);
 	if (err == 0) {
 		err = oriel_id_table_insert(&table->ids, id, res);
+		if (err < 0) {
+			oriel_budget_credit(&table->limits->count, 1);
+		}
 	}
 	if (err < 0) {
-		oriel_budget_credit(&table->limits->count, 1);
-		if (res != NULL) {
-			resource_destroy(res);
-		}
+		resource_destroy(res);
 		return err;
 	}
 	res->id = id;
-	res->serial = ++table->last_serial;
-	res->format = format;
+	return 0;
+}
+
+int oriel_resource_create_2d(struct oriel_resource_table *table, uint32_t id,
+		const struct oriel_format *format, uint32_t width, uint32_t height,
+		struct oriel_resource **ret) {
+	if (id_is_taken(table, id)) {
+		return -EEXIST;
+	}
+	struct oriel_resource *res;
+	int err = image_create(table, format, width, height, &res);
+	if (err == 0) {
+		err = enter_take(table, id, res);
+	}
+	if (err == 0) {
+		*ret = res;
+	}
+	return err;
+}
+
+int oriel_resource_create_blob(struct oriel_resource_table *table, uint32_t id, uint64_t size,
+		struct oriel_resource **ret) {
+	if (id_is_taken(table, id)) {
+		return -EEXIST;
+	}
+	struct oriel_resource *res;
+	int err = resource_create(table, &res);
+	if (err < 0) {
+		return err;
+	}
+	res->is_blob = true;
+	res->blob_size = size;
+	err = enter_take(table, id, res);
+	if (err == 0) {
+		*ret = res;
+	}
+	return err;
+}
+
+int oriel_resource_create_unnamed(struct oriel_resource_table *table,
+		const struct oriel_format *format, uint32_t width, uint32_t height,
+		struct oriel_resource **ret) {
+	struct oriel_resource *res;
+	int err = image_create(table, format, width, height, &res);
+	if (err < 0) {
+		return err;
+	}
+	res->n_holds = 1;
+	res->dropped = true; // nobody else has it
 	*ret = res;
 	return 0;
 }

@@ -12,6 +12,9 @@
  * and a flush moves no pixels.
  *
  * Rows lie width * 4 bytes apart, the first one first.
+ *
+ * A guest blob has no pixels of its own: it is nothing but its backing and a size, and what it
+ * looks like is said where it is shown (virtio 1.3, 5.7.6.8, RESOURCE_CREATE_BLOB).
  */
 #ifndef ORIEL_RESOURCE_H
 #define ORIEL_RESOURCE_H
@@ -37,6 +40,9 @@ struct oriel_resource {
 	uint32_t width, height; // pixels
 	uint32_t stride;        // bytes
 	size_t size;            // bytes of all pixels
+
+	bool is_blob;       // then all of the above but the ids is 0, and there are never pixels
+	uint64_t blob_size; // bytes; those that backing has beyond it are not used
 
 	struct oriel_backing backing;
 
@@ -92,6 +98,26 @@ void oriel_resource_table_finish(struct oriel_resource_table *table);
  */
 ORIEL_MUST_CHECK
 int oriel_resource_create_2d(struct oriel_resource_table *table, uint32_t id,
+		const struct oriel_format *format, uint32_t width, uint32_t height,
+		struct oriel_resource **ret);
+
+/**
+ * Create a guest blob of size bytes under id, without backing.
+ *
+ * Returns 0, -EEXIST if id is 0 or taken, -EDQUOT, or -ENOMEM.
+ */
+ORIEL_MUST_CHECK
+int oriel_resource_create_blob(struct oriel_resource_table *table, uint32_t id, uint64_t size,
+		struct oriel_resource **ret);
+
+/**
+ * Create an image that has no id and is in no table: one that the device draws for itself. The
+ * caller has the only hold of it.
+ *
+ * Returns as oriel_resource_create_2d(), but for -EEXIST.
+ */
+ORIEL_MUST_CHECK
+int oriel_resource_create_unnamed(struct oriel_resource_table *table,
 		const struct oriel_format *format, uint32_t width, uint32_t height,
 		struct oriel_resource **ret);
 

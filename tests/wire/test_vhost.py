@@ -18,12 +18,13 @@ WANTED = (Proto.MQ, Proto.REPLY_ACK, Proto.BACKEND_REQ, Proto.CONFIG, Proto.BACK
 class Negotiation(case.WireTest):
     @proves("SPEC-007", "SPEC-009", "SPEC-012")
     def test_features(self):
-        """What is offered is what is there: no 3D, no blobs, nothing that nobody defined."""
+        """What is offered is what is there: no 3D, nothing that nobody defined."""
         machine = self.machine(started=False)
-        for bit in (gpu.F_EDID, gpu.F_RESOURCE_UUID, gpu.F_INDIRECT_DESC, gpu.F_EVENT_IDX,
-                    gpu.F_VHOST_PROTOCOL, gpu.F_VERSION_1):
+        for bit in (gpu.F_EDID, gpu.F_RESOURCE_UUID, gpu.F_RESOURCE_BLOB, gpu.F_INDIRECT_DESC,
+                    gpu.F_EVENT_IDX, gpu.F_VHOST_PROTOCOL, gpu.F_VERSION_1):
             self.assertTrue(machine.vm.offered >> bit & 1, f"bit {bit} is not offered")
-        allowed = FEATURES | 1 << gpu.F_VHOST_PROTOCOL | 1 << 33 | 1 << 34
+        allowed = (FEATURES | 1 << gpu.F_RESOURCE_BLOB | 1 << gpu.F_VHOST_PROTOCOL | 1 << 33 |
+                   1 << 34)
         self.assertEqual(machine.vm.offered & ~allowed, 0, hex(machine.vm.offered))
 
     def test_protocol_features(self):

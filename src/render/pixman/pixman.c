@@ -29,12 +29,14 @@ static uint8_t *get_contiguous(struct oriel_scatter_cursor cursor, uint64_t exte
 	return piece->hva + (cursor.offset - start);
 }
 
-static bool copy_rows(uint8_t *src, uint8_t *dst, uint32_t stride, const struct oriel_rect *rect) {
-	if ((((uintptr_t)src | (uintptr_t)dst) & 3) != 0) {
+static bool copy_rows(uint8_t *src, uint64_t src_stride, uint8_t *dst, uint32_t dst_stride,
+		const struct oriel_rect *rect) {
+	if ((((uintptr_t)src | src_stride | (uintptr_t)dst) & 3) != 0 || src_stride > INT32_MAX) {
 		return false; // pixman works on whole words
 	}
-	return pixman_blt((uint32_t *)(void *)src, (uint32_t *)(void *)dst, (int)(stride / 4),
-			(int)(stride / 4), 32, 32, 0, 0, 0, 0, (int)rect->width, (int)rect->height);
+	return pixman_blt((uint32_t *)(void *)src, (uint32_t *)(void *)dst, (int)(src_stride / 4),
+			(int)(dst_stride / 4), 32, 32, 0, 0, 0, 0, (int)rect->width,
+			(int)rect->height);
 }
 
 static void transfer(struct oriel_render_op *op) {
@@ -44,24 +46,36 @@ static void transfer(struct oriel_render_op *op) {
 		return;
 	}
 	const size_t row_bytes = (size_t)rect->width * ORIEL_BYTES_PER_PIXEL;
-	const uint64_t extent = (uint64_t)(rect->height - 1) * res->stride + row_bytes;
+	const struct oriel_render_source *source = &op->source;
+	const uint64_t extent = (rect->height - 1) * source->stride + row_bytes;
 	uint8_t *dst = res->pixels + (size_t)rect->y * res->stride +
 		       (size_t)rect->x * ORIEL_BYTES_PER_PIXEL;
-	struct oriel_scatter_cursor cursor = oriel_scatter_seek(&res->backing.scatter, op->offset);
+	struct oriel_scatter_cursor cursor =
+			oriel_scatter_seek(&source->backing->scatter, source->offset);
 
 	uint8_t *src = get_contiguous(cursor, extent);
-	if (src != NULL && copy_rows(src, dst, res->stride, rect)) {
+	if (src != NULL && copy_rows(src, source->stride, dst, res->stride, rect)) {
 		return;
 	}
-	if (row_bytes == res->stride) { // whole rows: one stretch
+	if (row_bytes == res->stride && row_bytes == source->stride) { // whole rows: one stretch
 		oriel_scatter_cursor_read(&cursor, dst, (size_t)extent);
 		return;
 	}
 	for (uint32_t y = 0; y < rect->height; y++) {
-		oriel_scatter_cursor_advance(&cursor, op->offset + (uint64_t)y * res->stride);
+		oriel_scatter_cursor_advance(&cursor, source->offset + y * source->stride);
 		oriel_scatter_cursor_read(&cursor, dst, row_bytes);
 		dst += res->stride;
 	}
+}
+
+static void read_cursor(const struct oriel_render_op *op) {
+	const struct oriel_resource *res = op->res;
+	if (!res->is_blob) {
+		memcpy(op->cursor, res->pixels, ORIEL_CURSOR_BYTES);
+		return;
+	}
+	struct oriel_scatter_cursor cursor = oriel_scatter_seek(&res->backing.scatter, 0);
+	oriel_scatter_cursor_read(&cursor, op->cursor, ORIEL_CURSOR_BYTES);
 }
 
 static void pixman_submit(struct oriel_renderer *renderer, struct oriel_render_op *op) {
@@ -71,7 +85,7 @@ static void pixman_submit(struct oriel_renderer *renderer, struct oriel_render_o
 		transfer(op);
 		break;
 	case ORIEL_RENDER_READ_CURSOR:
-		memcpy(op->cursor, op->res->pixels, ORIEL_CURSOR_BYTES);
+		read_cursor(op);
 		break;
 	}
 	op->done(op, 0);

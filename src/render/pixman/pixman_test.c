@@ -47,7 +47,9 @@ static int submit(struct fixture *f, struct result *result) {
 
 static int transfer(struct fixture *f, struct oriel_rect rect, uint64_t offset) {
 	struct result result = {
-		.op = { .type = ORIEL_RENDER_TRANSFER_TO_HOST_2D, .rect = rect, .offset = offset }
+		.op = { .type = ORIEL_RENDER_TRANSFER_TO_HOST_2D,
+				.rect = rect,
+				.source = oriel_render_source_of(f->res, offset) }
 	};
 	return submit(f, &result);
 }

@@ -163,6 +163,21 @@ def attach(resource, entries, header=Header(), n_entries=None):
                    header)
 
 
+def create_blob(resource, size, entries, mem=1, flags=2, blob_id=0, header=Header(),
+                n_entries=None):
+    n = len(entries) if n_entries is None else n_entries
+    fixed = struct.pack("<4IQQ", resource, mem, flags, n, blob_id, size)
+    return command(RESOURCE_CREATE_BLOB, fixed + entries_of(entries), header)
+
+
+def set_scanout_blob(scanout, resource, rect, width, height, format_, stride, offset=0,
+                     header=Header()):
+    planes = (9, 9, 9)  # of which the formats have none
+    return command(SET_SCANOUT_BLOB, struct.pack("<18I", *rect, scanout, resource, width, height,
+                                                 format_, 0, stride, *planes, offset, *planes),
+                   header)
+
+
 def cursor(type_, scanout, x, y, resource=0, hot_x=0, hot_y=0, header=Header(), padding=(0, 0)):
     return command(type_, struct.pack("<8I", scanout, u32(x), u32(y), padding[0], resource,
                                       u32(hot_x), u32(hot_y), padding[1]), header)

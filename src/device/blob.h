@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Guest blobs on scanouts (virtio 1.3, 5.7.6.8: SET_SCANOUT_BLOB).
+ *
+ * A guest blob is guest memory, which no viewer ever gets. So a scanout that shows one has an image
+ * of ours, and a flush gathers the damage into it: once, however many viewers there are. The image
+ * outlives page flips between blobs of one layout; after a flip its first flush gathers all of it.
+ *
+ * A screen's scanout shows that image; the blob behind it is known here alone.
+ */
+#ifndef ORIEL_BLOB_H
+#define ORIEL_BLOB_H
+
+#include "protocol/virtio_gpu.h"
+#include "render/render.h"
+#include "resource/resource.h"
+
+struct oriel_gpu;
+
+/** How a blob's bytes are a picture, and which part of it is shown. */
+struct oriel_blob_layout {
+	const struct oriel_format *format;
+	struct oriel_rect rect; // in pixels of the picture
+	uint64_t offset;        // of the picture's first pixel in the blob, bytes
+	uint64_t stride;        // bytes
+};
+
+struct oriel_blob_scanout {
+	struct oriel_resource *blob;  // held; NULL: the scanout shows no blob
+	struct oriel_resource *image; // held; what the screen shows, as large as layout.rect
+	struct oriel_blob_layout layout;
+	bool is_stale; // nothing of this blob was gathered yet
+};
+
+/**
+ * Show a blob on a scanout.
+ *
+ * Returns 0, or -EDQUOT, -EOVERFLOW or -ENOMEM: the scanout is as before.
+ */
+ORIEL_MUST_CHECK
+int oriel_blob_show(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_resource *blob,
+		const struct oriel_blob_layout *layout);
+
+/** The scanout shows something else now, or nothing. */
+void oriel_blob_leave(struct oriel_gpu *gpu, uint32_t scanout_id);
+
+/** Turn off every scanout that shows blob, as its UNREF does. */
+void oriel_blob_remove(struct oriel_gpu *gpu, const struct oriel_resource *blob);
+
+/** Let all blobs and images go; the screen was cleared. */
+void oriel_blob_clear(struct oriel_gpu *gpu);
+
+/**
+ * What a flush of rect, in the picture's coordinates, has to gather on a scanout that shows a blob:
+ * the part of the image, and where its pixels come from. Empty: nothing.
+ */
+struct oriel_rect oriel_blob_get_damage(const struct oriel_blob_scanout *scanout,
+		const struct oriel_rect *rect, struct oriel_render_source *ret_source);
+
+#endif

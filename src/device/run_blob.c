@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Making blobs (virtio 1.3, 5.7.6.8: RESOURCE_CREATE_BLOB). Those of the guest's memory; blobs of
+ * the host's need a renderer with contexts, which is not there.
+ */
+#include "device/attach.h"
+#include "device/device.h"
+
+#include <inttypes.h>
+
+#define BIT(feature) (1ull << (feature))
+
+#define KNOWN_FLAGS \
+	(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE | VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE | \
+			VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE)
+
+/** What is wrong with a blob, or NULL. */
+static const char *find_fault(const struct oriel_gpu *gpu,
+		const struct oriel_cmd_create_blob *cmd) {
+	if (cmd->blob_mem != VIRTIO_GPU_BLOB_MEM_GUEST) {
+		return "no such memory, or not without 3D";
+	}
+	if ((cmd->blob_flags & ~KNOWN_FLAGS) != 0) {
+		return "unknown flags";
+	}
+	if ((cmd->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE) != 0 &&
+			(gpu->features & BIT(VIRTIO_GPU_F_RESOURCE_UUID)) == 0) {
+		return "sharing between devices needs RESOURCE_UUID";
+	}
+	return cmd->size == 0 || cmd->size > INT64_MAX ? "a size that cannot be" : NULL;
+}
+
+enum oriel_resp oriel_run_create_blob(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body) {
+	struct oriel_cmd_create_blob cmd;
+	if (oriel_decode_create_blob(body, &cmd) < 0) {
+		return ORIEL_RESP_ERR_INVALID_PARAMETER;
+	}
+	if (cmd.resource_id == 0 || oriel_resource_get(&gpu->resources, cmd.resource_id) != NULL) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_RESOURCE_ID,
+				"id %" PRIu32 " is %s", cmd.resource_id,
+				cmd.resource_id == 0 ? "not allowed" : "taken");
+	}
+	const char *fault = find_fault(gpu, &cmd);
+	if (fault != NULL) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_PARAMETER,
+				"resource %" PRIu32 ": %s", cmd.resource_id, fault);
+	}
+	struct oriel_resource *res;
+	int err = oriel_resource_create_blob(&gpu->resources, cmd.resource_id, cmd.size, &res);
+	if (err < 0) {
+		return oriel_request_fail(req, oriel_resp_from_error(err),
+				"resource %" PRIu32 ": too many, or no memory", cmd.resource_id);
+	}
+	if (cmd.n_entries == 0) {
+		return ORIEL_RESP_OK_NODATA; // RESOURCE_ATTACH_BACKING may follow
+	}
+	enum oriel_resp resp = oriel_attach_entries(gpu, req, res, cmd.n_entries);
+	if (resp != ORIEL_RESP_OK_NODATA) {
+		oriel_resource_drop(&gpu->resources, res);
+	}
+	return resp;
+}
