@@ -174,7 +174,7 @@ class StopAndReset(LifeTest):
             if i in (99, 299):
                 counts.append((machine.daemon.resident_kib(), machine.daemon.n_fds(),
                                machine.daemon.n_mappings()))
-        limit = 4000 if machine.daemon.is_sanitized() else 500
+        limit = 9000 if machine.daemon.is_sanitized() else 500
         self.assertLess(counts[1][0] - counts[0][0], limit)
         self.assertLessEqual(counts[1][1], counts[0][1] + 1)
         self.assertLessEqual(counts[1][2], counts[0][2] + 10)

@@ -137,7 +137,7 @@ class Leaks(case.WireTest):
     def check_growth(self, machine, round_, rounds=ROUNDS, batch=100):
         daemon = machine.daemon
         # A sanitizer keeps freed memory; what is lost for good it reports at the end.
-        kib = 4000 if daemon.is_sanitized() else 500
+        kib = 9000 if daemon.is_sanitized() else 500
         for i in range(rounds // 3 // batch):
             round_(i * batch, batch)
         before = daemon.resident_kib(), daemon.n_fds(), daemon.n_mappings()

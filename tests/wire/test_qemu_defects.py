@@ -363,7 +363,9 @@ class Resources(case.WireTest):
         before = daemon.resident_kib(), daemon.n_fds(), daemon.n_mappings()
         work(n)
         after = daemon.resident_kib(), daemon.n_fds(), daemon.n_mappings()
-        self.assertLess(after[0] - before[0], 4000 if daemon.is_sanitized() else 300)
+        # AddressSanitizer takes memory in steps of 4 MiB, however much is done (and LeakSanitizer
+        # judges at the end); a plain build grows by nothing.
+        self.assertLess(after[0] - before[0], 9000 if daemon.is_sanitized() else 300)
         self.assertLessEqual(after[1], before[1] + 1)
         self.assertLessEqual(after[2], before[2] + 10)
 
