@@ -134,11 +134,13 @@ class Sockets(daemon.Case):
                 os.chmod(self.path(), mode)
                 if os.geteuid() != 0 and mode == 0o700:
                     os.chmod(self.path(), 0)
-                self.assert_refused(["--socket-path", self.path()], f"{self.path()}: {line}",
-                                    **self.as_nobody())
-                self.assertTrue(is_socket(self.path()))
-                os.chmod(self.folder, 0o755)
-                os.unlink(self.path())
+                try:
+                    self.assert_refused(["--socket-path", self.path()], f"{self.path()}: {line}",
+                                        **self.as_nobody())
+                    self.assertTrue(is_socket(self.path()))
+                finally:  # also if this is skipped
+                    os.chmod(self.folder, 0o755)
+                    os.unlink(self.path())
 
     def test_nothing_is_left_when_the_other_socket_fails(self):
         with listen_at(self.path("taken.sock")):
