@@ -5,6 +5,7 @@ A Picture holds pixels in memory order B G R X with X = 255. pattern() and curso
 pattern.c makes, to the last pixel.
 """
 
+import functools
 import itertools
 import struct
 import zlib
@@ -126,8 +127,12 @@ def unfilter(kind, line, above, n):
         raise ValueError(f"PNG has no filter {kind}")
 
 
+@functools.lru_cache(maxsize=8)
 def read_png(data):
-    """A picture from a PNG of 8 bits a channel, RGB or RGBA (whose alpha is not looked at)."""
+    """A picture from a PNG of 8 bits a channel, RGB or RGBA (whose alpha is not looked at).
+
+    A screen is looked at again and again, so the last few are remembered: do not change them.
+    """
     if data[:8] != b"\x89PNG\r\n\x1a\n":
         raise ValueError("not a PNG")
     at, packed, header = 8, b"", None

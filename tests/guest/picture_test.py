@@ -59,7 +59,7 @@ class PictureTest(unittest.TestCase):
         data = bytearray(picture.write_png(self.expected))
         data[50] ^= 1
         with self.assertRaises(ValueError):
-            picture.read_png(data)
+            picture.read_png(bytes(data))
 
     def test_ppm(self):
         """Rows with and without padding; a file that is too short is refused."""

@@ -10,6 +10,7 @@ Exit status 77, and one line: there is no QEMU, or no guest (scripts/guest-image
 import argparse
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -97,6 +98,8 @@ def main():
         accel = "kvm" if machine.kvm_works(options.qemu, image) else "tcg"
     print(f"guest {image.name}, {accel}, device: {options.device}", flush=True)
 
+    # Ended from outside, as meson does it, we still end our children and remove their files.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     with tempfile.TemporaryDirectory(prefix="oriel-guest-") as folder:
         lab = Lab(options, image, accel, folder)
         try:
