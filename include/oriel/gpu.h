@@ -30,6 +30,7 @@
 #include <oriel/renderer.h>
 #include <oriel/virtio.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -95,6 +96,35 @@ void oriel_gpu_attach_display(struct oriel_gpu *gpu, struct oriel_display *displ
 /** Detach a display. A no-op if it is not attached. */
 ORIEL_API
 void oriel_gpu_detach_display(struct oriel_gpu *gpu, struct oriel_display *display);
+
+/** One head: an output of the guest's, and the monitor that it sees there. */
+struct oriel_gpu_head {
+	/** sizeof(struct oriel_gpu_head). */
+	size_t size;
+	/** No monitor: the guest sees nothing plugged in. Width and height are needed all the same.
+	 */
+	bool is_off;
+	/** Where the head lies beside the others, in pixels. */
+	uint32_t x, y;
+	/** Pixels, 1 to 16,384: the mode that the monitor prefers. */
+	uint32_t width, height;
+	/** Of that mode, in millihertz. 0: 60,000. */
+	uint32_t refresh_mhz;
+	/** Of the picture. 0: as at 96 dots per inch. */
+	uint32_t width_mm, height_mm;
+	/** At most 13 characters each; NULL: "Oriel", and no serial number. Copied. */
+	const char *name, *serial;
+};
+
+/**
+ * Change a head, also while a guest runs: its driver is notified (virtio 1.3, 5.7.4, EVENT_DISPLAY)
+ * and asks for the new sizes. A head of the VMM's own, through a GPU socket, is what the VMM says;
+ * then this counts only for what it leaves off.
+ *
+ * Returns 0, or -EINVAL: there is no such head, or no monitor can be so.
+ */
+ORIEL_API_CHECKED
+int oriel_gpu_set_head(struct oriel_gpu *gpu, uint32_t head, const struct oriel_gpu_head *options);
 
 /** What a device has in use. */
 struct oriel_gpu_statistics {

@@ -16,6 +16,7 @@
 
 #include "device/blob.h"
 #include "device/command.h"
+#include "device/heads.h"
 #include "device/queue.h"
 #include "display/screen.h"
 #include "host/log.h"
@@ -39,10 +40,7 @@ struct oriel_gpu {
 	struct oriel_resource_table resources;
 	uint64_t max_backing_entries;
 
-	uint32_t n_heads_wanted; // 0: as many as the displays have
-	// What the guest is told about its outputs: our own answer, or what a display said last.
-	struct oriel_head default_heads[ORIEL_MAX_SCANOUTS];
-	struct oriel_head heads[ORIEL_MAX_SCANOUTS];
+	struct oriel_heads heads;
 	uint32_t events_read;
 
 	// The response that is being written; one at a time.

@@ -41,8 +41,8 @@ static struct oriel_gpu *gpu_of(struct oriel_virtio *virtio) {
  * own heads (whose number nobody tells us), as many as there can be.
  */
 static uint32_t count_heads(struct oriel_gpu *gpu) {
-	if (gpu->n_heads_wanted != 0) {
-		return gpu->n_heads_wanted;
+	if (gpu->heads.n_wanted != 0) {
+		return gpu->heads.n_wanted;
 	}
 	return oriel_screen_can_answer(&gpu->screen) ? ORIEL_MAX_SCANOUTS : 1;
 }
@@ -76,16 +76,31 @@ static void gpu_read_config(struct oriel_virtio *virtio, uint32_t offset, void *
 	}
 }
 
+/** Tell the driver that its outputs changed: it asks for them then. */
+static void raise_display_event(struct oriel_gpu *gpu) {
+	gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
+	const struct oriel_virtio_listener *listener = &gpu->base.listener;
+	if (listener->handle_config_change != NULL) {
+		listener->handle_config_change(listener->user);
+	}
+}
+
 /** Only events_clear can be written (5.7.4); a VMM may write the whole space at once. */
 static void gpu_write_config(struct oriel_virtio *virtio, uint32_t offset, const void *buf,
 		size_t size) {
 	struct oriel_gpu *gpu = gpu_of(virtio);
 	const uint8_t *bytes = buf;
+	const uint32_t before = gpu->events_read;
 	for (uint32_t i = 0; i < sizeof(uint32_t); i++) {
 		uint32_t at = ORIEL_GPU_CONFIG_EVENTS_CLEAR_OFFSET + i;
 		if (at >= offset && at - offset < size) {
 			gpu->events_read &= ~((uint32_t)bytes[at - offset] << (8 * i));
 		}
+	}
+	// A driver asks first and clears then. What changed in between would be lost.
+	const bool is_cleared = (before & ~gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY) != 0;
+	if (is_cleared && gpu->heads.n_told != gpu->heads.n_changes) {
+		raise_display_event(gpu);
 	}
 }
 
@@ -188,19 +203,6 @@ static void set_limits(struct oriel_gpu *gpu, const struct oriel_gpu_options *op
 			get_limit(options->max_backing_entries, DEFAULT_MAX_BACKING_ENTRIES);
 }
 
-/** All heads that were asked for are on, side by side. */
-static void set_heads(struct oriel_gpu *gpu, const struct oriel_gpu_options *options) {
-	const uint32_t width = options->width != 0 ? options->width : DEFAULT_WIDTH;
-	const uint32_t height = options->height != 0 ? options->height : DEFAULT_HEIGHT;
-	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
-		gpu->default_heads[i] = (struct oriel_head){
-			.rect = { .x = i * width, .width = width, .height = height },
-			.enabled = true,
-		};
-	}
-	memcpy(gpu->heads, gpu->default_heads, sizeof(gpu->heads));
-}
-
 int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 		const struct oriel_gpu_options *options, struct oriel_gpu **ret) {
 	int err = check_options(options);
@@ -215,9 +217,10 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 	gpu->renderer = renderer;
 	oriel_log_init(&gpu->log, &options->log);
 	set_limits(gpu, options);
-	gpu->n_heads_wanted = options->n_heads;
+	oriel_heads_init(&gpu->heads, options->n_heads,
+			options->width != 0 ? options->width : DEFAULT_WIDTH,
+			options->height != 0 ? options->height : DEFAULT_HEIGHT);
 	oriel_screen_init(&gpu->screen, options->n_heads != 0 ? options->n_heads : 1);
-	set_heads(gpu, options);
 	oriel_resource_table_init(&gpu->resources, &gpu->limits);
 	err = oriel_memory_create(&gpu->memory);
 	for (unsigned int i = 0; err == 0 && i < ORIEL_GPU_N_QUEUES; i++) {
@@ -238,6 +241,17 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 
 struct oriel_virtio *oriel_gpu_get_virtio(struct oriel_gpu *gpu) {
 	return &gpu->base;
+}
+
+int oriel_gpu_set_head(struct oriel_gpu *gpu, uint32_t i, const struct oriel_gpu_head *head) {
+	if (head->size < sizeof(*head) || i >= gpu->screen.n_scanouts) {
+		return -EINVAL;
+	}
+	int err = oriel_heads_set(&gpu->heads, i, head);
+	if (err == 0 && oriel_gpu_queue_is_running(oriel_gpu_get_control_queue(gpu))) {
+		raise_display_event(gpu);
+	}
+	return err;
 }
 
 void oriel_gpu_attach_display(struct oriel_gpu *gpu, struct oriel_display *display) {

@@ -8,70 +8,22 @@
  */
 #include "device/device.h"
 
-#include "protocol/edid.h"
-
 #include <inttypes.h>
-#include <string.h>
 
 static void write_display_info(struct oriel_request *req) {
-	const struct oriel_gpu *gpu = req->queue->gpu;
-	struct oriel_display_one displays[VIRTIO_GPU_MAX_SCANOUTS] = { 0 };
-	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
-		if (gpu->heads[i].enabled) { // one that is not is all zeros
-			displays[i].enabled = true;
-			displays[i].rect = gpu->heads[i].rect;
-		}
-	}
-	oriel_encode_resp_display_info(oriel_request_get_body(req), displays);
+	struct oriel_gpu *gpu = req->queue->gpu;
+	oriel_heads_write_info(&gpu->heads, gpu->screen.n_scanouts, oriel_request_get_body(req));
 }
 
-/** An EDID of our own, for the size that the head has, or would have. */
 static void write_own_edid(struct oriel_request *req, uint32_t scanout_id) {
-	const struct oriel_gpu *gpu = req->queue->gpu;
-	const struct oriel_head *head = &gpu->heads[scanout_id];
-	const struct oriel_rect *fallback = &gpu->default_heads[0].rect;
-	struct oriel_edid_mode mode = {
-		.width_px = head->enabled ? head->rect.width : fallback->width,
-		.height_px = head->enabled ? head->rect.height : fallback->height,
-	};
-	uint8_t edid[ORIEL_EDID_BUF_SIZE];
-	size_t size = 0;
-	if (oriel_edid_encode(&mode, edid, &size) < 0) {
-		// A VMM asked for a size that no EDID can say.
-		mode.width_px = fallback->width;
-		mode.height_px = fallback->height;
-		int err = oriel_edid_encode(&mode, edid, &size);
-		(void)err; // bounded when the device was made
-	}
-	oriel_encode_resp_edid(oriel_request_get_body(req), edid, size);
-}
-
-/**
- * Take over a display's answer. A VMM turns a head on when somebody opens its window, but those
- * that the embedder asked for are on in any case, to the right of the others.
- */
-static void set_heads(struct oriel_gpu *gpu, const struct oriel_head heads[ORIEL_MAX_SCANOUTS]) {
-	memcpy(gpu->heads, heads, sizeof(gpu->heads));
-	uint32_t right = 0;
-	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
-		const struct oriel_rect *rect = &gpu->heads[i].rect;
-		uint64_t end = gpu->heads[i].enabled ? (uint64_t)rect->x + rect->width : 0;
-		right = end > right && end <= INT32_MAX ? (uint32_t)end : right;
-	}
-	for (uint32_t i = 0; i < gpu->n_heads_wanted; i++) {
-		if (!gpu->heads[i].enabled) {
-			gpu->heads[i] = gpu->default_heads[i];
-			gpu->heads[i].rect.x = right;
-			right += gpu->heads[i].rect.width;
-		}
-	}
+	oriel_heads_write_edid(&req->queue->gpu->heads, scanout_id, oriel_request_get_body(req));
 }
 
 static void handle_info(struct oriel_display_query *query, int err,
 		const struct oriel_display_reply *reply) {
 	struct oriel_request *req = oriel_container_of(query, struct oriel_request, query);
 	if (err == 0) {
-		set_heads(req->queue->gpu, reply->heads);
+		oriel_heads_take_answer(&req->queue->gpu->heads, reply->heads);
 	}
 	write_display_info(req);
 	oriel_request_finish(req, ORIEL_RESP_OK_DISPLAY_INFO);
