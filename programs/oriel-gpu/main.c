@@ -74,11 +74,36 @@ static int fail_start(const char *what, int err) {
 	return err;
 }
 
+/** Describe the heads, side by side. */
+static int set_heads(struct program *program, const struct options *options) {
+	uint32_t right = 0;
+	for (uint32_t i = 0; i < options->n_described; i++) {
+		const struct head *from = &options->heads[i];
+		const struct oriel_gpu_head head = {
+			.size = sizeof(head),
+			.x = right,
+			.width = from->width,
+			.height = from->height,
+			.refresh_mhz = from->refresh_mhz,
+			.width_mm = from->width_mm,
+			.height_mm = from->height_mm,
+			.name = from->name[0] != '\0' ? from->name : NULL,
+			.serial = from->serial[0] != '\0' ? from->serial : NULL,
+		};
+		int err = oriel_gpu_set_head(program->gpu, i, &head);
+		if (err < 0) {
+			return fail_start("--head: no monitor can be so", err);
+		}
+		right += from->width;
+	}
+	return 0;
+}
+
 static int start_device(struct program *program, const struct options *options) {
 	struct oriel_gpu_options gpu_options = {
 		.size = sizeof(gpu_options),
 		.log = program->log,
-		.n_heads = options->n_heads,
+		.n_heads = options->n_described > 0 ? options->n_described : options->n_heads,
 		.width = options->width,
 		.height = options->height,
 		.max_resources = options->max_resources,
@@ -96,7 +121,7 @@ static int start_device(struct program *program, const struct options *options) 
 		return fail_start("device", err);
 	}
 	signals_guard_memory(oriel_virtio_get_memory(oriel_gpu_get_virtio(program->gpu)));
-	return 0;
+	return set_heads(program, options);
 }
 
 static int start_vmm_display(struct program *program) {

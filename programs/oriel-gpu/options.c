@@ -37,6 +37,7 @@ void options_print_help(void) {
 	      "      --display-socket=PATH    let viewers connect to this socket\n"
 	      "      --heads=N                outputs, 1 to 16; default: as QEMU's device, or 1\n"
 	      "      --size=WxH               pixels of a head at first; default: 1280x800\n"
+	      "      --head=WxH[@HZ][,...]    one head; also dpi=N, mm=WxH, name=, serial=\n"
 	      "      --qemu-display=HOW       'pixels' or 'off'; default: pixels\n"
 	      "      --max-resources=N        images of the guest; default: 16384\n"
 	      "      --max-host-memory=SIZE   memory for their pixels; default: 1GiB\n"
@@ -56,6 +57,7 @@ enum {
 	OPTION_DISPLAY_SOCKET,
 	OPTION_HEADS,
 	OPTION_SIZE,
+	OPTION_HEAD,
 	OPTION_QEMU_DISPLAY,
 	OPTION_MAX_RESOURCES,
 	OPTION_MAX_HOST_MEMORY,
@@ -76,6 +78,7 @@ static const struct option long_options[] = {
 	{ "display-socket", required_argument, NULL, OPTION_DISPLAY_SOCKET },
 	{ "heads", required_argument, NULL, OPTION_HEADS },
 	{ "size", required_argument, NULL, OPTION_SIZE },
+	{ "head", required_argument, NULL, OPTION_HEAD },
 	{ "qemu-display", required_argument, NULL, OPTION_QEMU_DISPLAY },
 	{ "max-resources", required_argument, NULL, OPTION_MAX_RESOURCES },
 	{ "max-host-memory", required_argument, NULL, OPTION_MAX_HOST_MEMORY },
@@ -204,6 +207,19 @@ static int handle_socket_option(struct options *options, int option) {
 	}
 }
 
+/** One more head. */
+static int parse_head(int option, struct options *options) {
+	if (options->n_described == MAX_HEADS) {
+		return fail_usage("--head: at most 16 of them");
+	}
+	const char *expected;
+	if (head_parse(optarg, &options->heads[options->n_described], &expected) < 0) {
+		return fail_value(option, expected);
+	}
+	options->n_described++;
+	return 0;
+}
+
 /** Options that say what the guest sees. */
 static int handle_head_option(struct options *options, int option) {
 	uint64_t number;
@@ -219,6 +235,8 @@ static int handle_head_option(struct options *options, int option) {
 			return fail_value(option, "WIDTHxHEIGHT in pixels, each from 1 to 16384");
 		}
 		return 0;
+	case OPTION_HEAD:
+		return parse_head(option, options);
 	default: // OPTION_QEMU_DISPLAY
 		options->qemu_display = strcmp(optarg, "pixels") == 0;
 		if (!options->qemu_display && strcmp(optarg, "off") != 0) {
@@ -237,6 +255,7 @@ static int handle_option(struct options *options, int option, const char *argume
 		return handle_socket_option(options, option);
 	case OPTION_HEADS:
 	case OPTION_SIZE:
+	case OPTION_HEAD:
 	case OPTION_QEMU_DISPLAY:
 		return handle_head_option(options, option);
 	case OPTION_ONCE:
@@ -287,6 +306,9 @@ static bool asks_for_capabilities(int argc, char **argv) {
 
 /** What contradicts, or is missing. */
 static int check_together(const struct options *options) {
+	if (options->n_described > 0 && (options->n_heads > 0 || options->width > 0)) {
+		return fail_usage("--head stands for --heads and --size; give only one of them");
+	}
 	if (options->socket_path != NULL && options->fd >= 0) {
 		return fail_usage("--socket-path and --fd exclude each other");
 	}

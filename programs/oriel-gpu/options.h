@@ -6,6 +6,7 @@
 #define ORIEL_PROGRAM_OPTIONS_H
 
 #include "base/compiler.h"
+#include "oriel-gpu/head.h"
 
 #include <oriel/log.h>
 #include <stdbool.h>
@@ -28,7 +29,9 @@ struct options {
 	bool once;
 	const char *display_socket; // NULL: none
 
-	uint32_t n_heads;       // 0: not said
+	uint32_t n_heads;      // 0: not said
+	struct head heads[16]; // those that are described: the first n_described
+	uint32_t n_described;
 	uint32_t width, height; // 0: not given
 	bool qemu_display;      // whether pixels go to the VMM's own display
 

@@ -77,6 +77,27 @@ class Information(case.WireTest):
             self.assertEqual(sum(edid[128 * i:128 * i + 128]) & 0xFF, 0, f"block {i}")
         self.assertFalse(any(edid[n_blocks * 128:]))
 
+    @proves("SPEC-220", "SPEC-221")
+    def test_described_heads(self):
+        """--head: sizes side by side; the EDID has rate, millimetres, name and serial number."""
+        machine = self.machine("--head=1920x1080@75,mm=600x340,name=Left",
+                               "--head=640x480,serial=7")
+        heads = machine.guest.display_info().heads()
+        self.assertEqual(heads[:2], [(Rect(0, 0, 1920, 1080), 1, 0),
+                                     (Rect(1920, 0, 640, 480), 1, 0)])
+        left, right = (machine.guest.edid(i).edid() for i in range(2))
+        timing = left[54:72]  # the first detailed timing: the preferred mode (E-EDID 3.10.2)
+        clock, across, down = struct.unpack("<H", timing[:2])[0], timing[2:5], timing[5:8]
+        width, height = across[0] | across[2] >> 4 << 8, down[0] | down[2] >> 4 << 8
+        self.assertEqual((width, height), (1920, 1080))
+        blank_across, blank_down = across[1] | (across[2] & 15) << 8, down[1] | (down[2] & 15) << 8
+        rate = clock * 10_000 / ((width + blank_across) * (height + blank_down))
+        self.assertAlmostEqual(rate, 75, delta=0.1)
+        self.assertEqual((timing[12] | timing[14] >> 4 << 8, timing[13] | (timing[14] & 15) << 8),
+                         (600, 340))
+        self.assertIn(b"\0\0\0\xfc\0Left\n", left)
+        self.assertIn(b"\0\0\0\xff\x007\n", right)
+
     @proves("SPEC-221")
     def test_edid_is_qemus(self):
         """With a GPU socket the EDID is QEMU's, if its checksum is right; else ours."""
