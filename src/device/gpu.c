@@ -78,6 +78,10 @@ static void gpu_read_config(struct oriel_virtio *virtio, uint32_t offset, void *
 
 /** Tell the driver that its outputs changed: it asks for them then. */
 static void raise_display_event(struct oriel_gpu *gpu) {
+	if ((gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY) != 0) {
+		return; // it was told, and is told again if it clears the event without having
+			// asked
+	}
 	gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
 	const struct oriel_virtio_listener *listener = &gpu->base.listener;
 	if (listener->handle_config_change != NULL) {
@@ -203,6 +207,20 @@ static void set_limits(struct oriel_gpu *gpu, const struct oriel_gpu_options *op
 			get_limit(options->max_backing_entries, DEFAULT_MAX_BACKING_ENTRIES);
 }
 
+/** A viewer wants a scanout to have another size. */
+static int set_size(struct oriel_screen *screen, uint32_t scanout_id,
+		const struct oriel_wanted_size *size) {
+	struct oriel_gpu *gpu = oriel_container_of(screen, struct oriel_gpu, screen);
+	if (oriel_screen_can_answer(screen)) {
+		return -EOPNOTSUPP; // the VMM's window decides, and would not hear of it
+	}
+	int err = oriel_heads_resize(&gpu->heads, scanout_id, size);
+	if (err == 0 && oriel_gpu_queue_is_running(oriel_gpu_get_control_queue(gpu))) {
+		raise_display_event(gpu);
+	}
+	return err;
+}
+
 int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 		const struct oriel_gpu_options *options, struct oriel_gpu **ret) {
 	int err = check_options(options);
@@ -221,6 +239,7 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 			options->width != 0 ? options->width : DEFAULT_WIDTH,
 			options->height != 0 ? options->height : DEFAULT_HEIGHT);
 	oriel_screen_init(&gpu->screen, options->n_heads != 0 ? options->n_heads : 1);
+	gpu->screen.set_size = set_size;
 	oriel_resource_table_init(&gpu->resources, &gpu->limits);
 	err = oriel_memory_create(&gpu->memory);
 	for (unsigned int i = 0; err == 0 && i < ORIEL_GPU_N_QUEUES; i++) {

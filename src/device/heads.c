@@ -76,6 +76,46 @@ int oriel_heads_set(struct oriel_heads *heads, uint32_t i, const struct oriel_gp
 	return 0;
 }
 
+/** Millimetres for a new number of pixels, as dense as before. 0: nobody said how dense. */
+static uint32_t scale_mm(uint32_t mm, uint32_t old_px, uint32_t new_px) {
+	return (uint32_t)oriel_min_u64(((uint64_t)mm * new_px + old_px / 2) / old_px, UINT16_MAX);
+}
+
+int oriel_heads_resize(struct oriel_heads *heads, uint32_t i,
+		const struct oriel_wanted_size *size) {
+	const struct oriel_edid_mode *monitor = &heads->monitors[i];
+	const struct oriel_rect old = heads->wanted[i].rect;
+	struct oriel_gpu_head head = {
+		.is_off = size->width == 0 && size->height == 0,
+		.x = old.x,
+		.y = old.y,
+		.width = size->width,
+		.height = size->height,
+		.refresh_mhz = size->refresh_mhz,
+		.name = monitor->name,
+		.serial = monitor->serial,
+	};
+	if (head.is_off) {
+		head.width = monitor->width_px;
+		head.height = monitor->height_px;
+	}
+	head.width_mm = scale_mm(monitor->width_mm, monitor->width_px, head.width);
+	head.height_mm = scale_mm(monitor->height_mm, monitor->height_px, head.height);
+	int err = oriel_heads_set(heads, i, &head);
+	if (err < 0) {
+		return err;
+	}
+	const uint32_t width = heads->wanted[i].rect.width;
+	for (uint32_t j = 0; j < ORIEL_MAX_SCANOUTS; j++) {
+		struct oriel_rect *rect = &heads->wanted[j].rect;
+		if (j != i && heads->wanted[j].enabled && rect->x >= old.x + old.width) {
+			rect->x = rect->x - old.width + width;
+			heads->now[j] = heads->wanted[j];
+		}
+	}
+	return 0;
+}
+
 void oriel_heads_take_answer(struct oriel_heads *heads,
 		const struct oriel_head answer[ORIEL_MAX_SCANOUTS]) {
 	memcpy(heads->now, answer, sizeof(heads->now));

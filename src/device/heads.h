@@ -11,7 +11,7 @@
 #define ORIEL_HEADS_H
 
 #include "base/bytes.h"
-#include "display/display.h"
+#include "display/screen.h"
 #include "oriel/gpu.h"
 #include "protocol/edid.h"
 
@@ -37,6 +37,10 @@ void oriel_heads_init(struct oriel_heads *heads, uint32_t n_wanted, uint32_t wid
 /** Change what is wanted of a head. Returns 0, or -EINVAL: nothing changed. */
 ORIEL_MUST_CHECK
 int oriel_heads_set(struct oriel_heads *heads, uint32_t i, const struct oriel_gpu_head *head);
+
+/** Change only a head's size; its name and dots per inch stay, and heads beside it move. */
+ORIEL_MUST_CHECK
+int oriel_heads_resize(struct oriel_heads *heads, uint32_t i, const struct oriel_wanted_size *size);
 
 /** Take over a display's answer. */
 void oriel_heads_take_answer(struct oriel_heads *heads,

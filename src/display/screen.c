@@ -209,6 +209,12 @@ int oriel_screen_query(struct oriel_screen *screen, struct oriel_display_query *
 	return -ENOTCONN;
 }
 
+int oriel_screen_set_size(struct oriel_screen *screen, uint32_t scanout_id,
+		const struct oriel_wanted_size *size) {
+	assert(scanout_id < screen->n_scanouts);
+	return screen->set_size != NULL ? screen->set_size(screen, scanout_id, size) : -EOPNOTSUPP;
+}
+
 bool oriel_screen_can_answer(struct oriel_screen *screen) {
 	oriel_list_for_each(link, following, &screen->displays) {
 		struct oriel_display *display =

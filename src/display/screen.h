@@ -26,7 +26,18 @@ struct oriel_cursor {
 	uint64_t serial;       // counts images; 0: none yet
 };
 
+/** A size that a viewer wants a scanout to have. */
+struct oriel_wanted_size {
+	uint32_t width, height; // pixels; 0, 0: no monitor
+	uint32_t refresh_mhz;   // 0: 60,000
+};
+
+/** The device's: change a head. Returns 0, -EINVAL, or -EOPNOTSUPP if the VMM decides. */
+typedef int (*oriel_set_size_fn)(struct oriel_screen *screen, uint32_t scanout_id,
+		const struct oriel_wanted_size *size);
+
 struct oriel_screen {
+	oriel_set_size_fn set_size; // NULL: sizes cannot be changed
 	uint32_t n_scanouts;
 	struct oriel_scanout scanouts[ORIEL_MAX_SCANOUTS];
 	struct oriel_cursor cursors[ORIEL_MAX_SCANOUTS];
@@ -87,6 +98,15 @@ void oriel_screen_clear(struct oriel_screen *screen);
  */
 ORIEL_MUST_CHECK
 int oriel_screen_query(struct oriel_screen *screen, struct oriel_display_query *query);
+
+/**
+ * Have the guest told that a scanout, which must be there, is to have another size.
+ *
+ * Returns 0, -EINVAL for a size that cannot be, or -EOPNOTSUPP if sizes are not ours to change.
+ */
+ORIEL_MUST_CHECK
+int oriel_screen_set_size(struct oriel_screen *screen, uint32_t scanout_id,
+		const struct oriel_wanted_size *size);
 
 /** Whether some display would answer a query. */
 bool oriel_screen_can_answer(struct oriel_screen *screen);

@@ -16,6 +16,7 @@ static const struct {
 	{ ORIEL_SHARE_RELEASED, 12, 0 },
 	{ ORIEL_SHARE_GET_SNAPSHOT, 16, 0 },
 	{ ORIEL_SHARE_PING, 12, 0 },
+	{ ORIEL_SHARE_SET_SIZE, 32, 0 },
 	{ ORIEL_SHARE_WELCOME, 48, 0 },
 	{ ORIEL_SHARE_ERROR, 20, 0 },
 	{ ORIEL_SHARE_BUFFER, 56, 1 },
@@ -26,6 +27,7 @@ static const struct {
 	{ ORIEL_SHARE_CURSOR, 32, 0 },
 	{ ORIEL_SHARE_SNAPSHOT, 88, 1 },
 	{ ORIEL_SHARE_PONG, 12, 0 },
+	{ ORIEL_SHARE_SIZE_SET, 12, 0 },
 };
 
 uint32_t oriel_share_get_message_size(uint16_t type) {
@@ -115,6 +117,21 @@ int oriel_share_decode_get_snapshot(struct oriel_reader *r, struct oriel_share_g
 	struct oriel_share_get_snapshot m;
 	m.token = oriel_read_u32(r);
 	m.scanout_id = oriel_read_u32(r);
+	if (r->failed) {
+		return -EBADMSG;
+	}
+	*ret = m;
+	return 0;
+}
+
+int oriel_share_decode_set_size(struct oriel_reader *r, struct oriel_share_set_size *ret) {
+	struct oriel_share_set_size m;
+	m.token = oriel_read_u32(r);
+	m.scanout_id = oriel_read_u32(r);
+	m.width = oriel_read_u32(r);
+	m.height = oriel_read_u32(r);
+	m.refresh_mhz = oriel_read_u32(r);
+	oriel_read_skip(r, 4);
 	if (r->failed) {
 		return -EBADMSG;
 	}
@@ -324,6 +341,16 @@ void oriel_share_encode_get_snapshot(struct oriel_writer *w,
 	begin(w, ORIEL_SHARE_GET_SNAPSHOT, 0);
 	oriel_write_u32(w, m->token);
 	oriel_write_u32(w, m->scanout_id);
+}
+
+void oriel_share_encode_set_size(struct oriel_writer *w, const struct oriel_share_set_size *m) {
+	begin(w, ORIEL_SHARE_SET_SIZE, 0);
+	oriel_write_u32(w, m->token);
+	oriel_write_u32(w, m->scanout_id);
+	oriel_write_u32(w, m->width);
+	oriel_write_u32(w, m->height);
+	oriel_write_u32(w, m->refresh_mhz);
+	oriel_write_zeros(w, 4);
 }
 
 void oriel_share_encode_welcome(struct oriel_writer *w, const struct oriel_share_welcome *m) {

@@ -33,6 +33,7 @@ enum oriel_share_type {
 	ORIEL_SHARE_RELEASED = 0x0004,
 	ORIEL_SHARE_GET_SNAPSHOT = 0x0005,
 	ORIEL_SHARE_PING = 0x0006,
+	ORIEL_SHARE_SET_SIZE = 0x0050, // feature SIZES
 
 	ORIEL_SHARE_WELCOME = 0x0101,
 	ORIEL_SHARE_ERROR = 0x0102,
@@ -44,6 +45,7 @@ enum oriel_share_type {
 	ORIEL_SHARE_CURSOR = 0x0108,
 	ORIEL_SHARE_SNAPSHOT = 0x0109,
 	ORIEL_SHARE_PONG = 0x010a,
+	ORIEL_SHARE_SIZE_SET = 0x0150, // feature SIZES
 };
 
 /** Codes of ERROR (10). */
@@ -57,7 +59,12 @@ enum oriel_share_code {
 	ORIEL_SHARE_CODE_TOO_MANY_SNAPSHOTS = 7,
 	ORIEL_SHARE_CODE_NO_MEMORY = 8,
 	ORIEL_SHARE_CODE_TIMEOUT = 9,
+	ORIEL_SHARE_CODE_NOT_OURS = 10,
+	ORIEL_SHARE_CODE_BAD_SIZE = 11,
 };
+
+/** In the features of HELLO and WELCOME (2). */
+#define ORIEL_SHARE_FEATURE_SIZES (UINT64_C(1) << 2)
 
 /** In the header's flags: who does not know the type ignores the message. */
 #define ORIEL_SHARE_SKIPPABLE 0x01u
@@ -94,6 +101,13 @@ struct oriel_share_taken {
 struct oriel_share_get_snapshot {
 	uint32_t token;
 	uint32_t scanout_id;
+};
+
+struct oriel_share_set_size {
+	uint32_t token;
+	uint32_t scanout_id;
+	uint32_t width, height; // pixels; 0, 0: no monitor
+	uint32_t refresh_mhz;   // 0: 60,000
 };
 
 struct oriel_share_welcome {
@@ -185,6 +199,8 @@ int oriel_share_decode_taken(struct oriel_reader *r, struct oriel_share_taken *r
 ORIEL_MUST_CHECK
 int oriel_share_decode_get_snapshot(struct oriel_reader *r, struct oriel_share_get_snapshot *ret);
 ORIEL_MUST_CHECK
+int oriel_share_decode_set_size(struct oriel_reader *r, struct oriel_share_set_size *ret);
+ORIEL_MUST_CHECK
 int oriel_share_decode_welcome(struct oriel_reader *r, struct oriel_share_welcome *ret);
 /** Also -EBADMSG if the text is longer than it may be. */
 ORIEL_MUST_CHECK
@@ -216,6 +232,7 @@ void oriel_share_encode_subscribe(struct oriel_writer *w, const struct oriel_sha
 void oriel_share_encode_taken(struct oriel_writer *w, const struct oriel_share_taken *m);
 void oriel_share_encode_get_snapshot(struct oriel_writer *w,
 		const struct oriel_share_get_snapshot *m);
+void oriel_share_encode_set_size(struct oriel_writer *w, const struct oriel_share_set_size *m);
 void oriel_share_encode_welcome(struct oriel_writer *w, const struct oriel_share_welcome *m);
 /** A text that is too long is cut. */
 void oriel_share_encode_error(struct oriel_writer *w, const struct oriel_share_error *m);

@@ -50,6 +50,7 @@ THUNKS(hello, oriel_share_hello);
 THUNKS(subscribe, oriel_share_subscribe);
 THUNKS(taken, oriel_share_taken);
 THUNKS(get_snapshot, oriel_share_get_snapshot);
+THUNKS(set_size, oriel_share_set_size);
 THUNKS(welcome, oriel_share_welcome);
 THUNKS(error, oriel_share_error);
 THUNKS(buffer, oriel_share_buffer_info);
@@ -73,6 +74,7 @@ NUMBER_ENCODER(released, ORIEL_SHARE_RELEASED);
 NUMBER_ENCODER(ping, ORIEL_SHARE_PING);
 NUMBER_ENCODER(gone, ORIEL_SHARE_GONE);
 NUMBER_ENCODER(pong, ORIEL_SHARE_PONG);
+NUMBER_ENCODER(size_set, ORIEL_SHARE_SIZE_SET);
 
 #define MESSAGE(name, struct_name, ...) \
 	.struct_size = sizeof(struct struct_name), \
@@ -103,6 +105,10 @@ static const struct row rows[] = {
 	{ "GET_SNAPSHOT", 0x0005, 16, MESSAGE(get_snapshot, oriel_share_get_snapshot, { A, B }),
 			.fields = { { 8, 4, A }, { 12, 4, B } } },
 	{ "PING", 0x0006, NUMBER(ping) },
+	{ "SET_SIZE", 0x0050, 32, MESSAGE(set_size, oriel_share_set_size, { A, B, C, D, E }),
+			.fields = { { 8, 4, A }, { 12, 4, B }, { 16, 4, C }, { 20, 4, D },
+					{ 24, 4, E } } },
+	{ "SIZE_SET", 0x0150, NUMBER(size_set) },
 	{ "WELCOME", 0x0101, 48, MESSAGE(welcome, oriel_share_welcome, { A, B, F, C, D, G, E }),
 			.fields = { { 8, 4, A }, { 12, 4, B }, { 16, 8, F }, { 24, 4, C },
 					{ 28, 4, D }, { 32, 8, G }, { 40, 4, E } } },

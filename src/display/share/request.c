@@ -46,7 +46,7 @@ static int handle_hello(struct oriel_share_client *client, struct oriel_reader *
 	struct oriel_share_welcome welcome = {
 		.magic = ORIEL_SHARE_MAGIC,
 		.version = ORIEL_SHARE_VERSION, // the lower of the two: there is no lower one
-		.features = 0,
+		.features = hello.features & ORIEL_SHARE_FEATURE_SIZES,
 		.n_scanouts = share->base.screen != NULL ? share->base.screen->n_scanouts : 0,
 		.max_message_size = ORIEL_SHARE_MAX_MESSAGE_SIZE,
 		.max_held_bytes = share->buffers.held.limit,
@@ -56,6 +56,7 @@ static int handle_hello(struct oriel_share_client *client, struct oriel_reader *
 	oriel_share_encode_welcome(&w, &welcome);
 	oriel_fd_output_end_take(&client->out, &w, -1);
 	client->welcomed = true;
+	client->features = welcome.features;
 	return 0;
 }
 
@@ -234,11 +235,53 @@ static int handle_ping(struct oriel_share_client *client, struct oriel_reader *r
 	return 0;
 }
 
+/** Have a scanout's size changed; the guest draws it later, if it wants to. */
+static int handle_set_size(struct oriel_share_client *client, struct oriel_reader *r,
+		const char **ret_reason) {
+	struct oriel_share_set_size request;
+	if (oriel_share_decode_set_size(r, &request) < 0) {
+		return refuse("a short SET_SIZE", ret_reason);
+	}
+	if (request.token == 0) {
+		return refuse("SET_SIZE with token 0", ret_reason);
+	}
+	struct oriel_screen *screen = client->share->base.screen;
+	const uint32_t n_scanouts = screen != NULL ? screen->n_scanouts : 0;
+	if (request.scanout_id >= n_scanouts) {
+		oriel_share_client_queue_error(client, request.token,
+				ORIEL_SHARE_CODE_NO_SUCH_SCANOUT, "no scanout %u: there are %u",
+				request.scanout_id, n_scanouts);
+		return 0;
+	}
+	const struct oriel_wanted_size size = { request.width, request.height,
+		request.refresh_mhz };
+	int err = oriel_screen_set_size(screen, request.scanout_id, &size);
+	if (err == -EOPNOTSUPP) {
+		oriel_share_client_queue_error(client, request.token, ORIEL_SHARE_CODE_NOT_OURS,
+				"the VMM decides the sizes of its screens");
+		return 0;
+	}
+	if (err < 0) {
+		oriel_share_client_queue_error(client, request.token, ORIEL_SHARE_CODE_BAD_SIZE,
+				"%ux%u at %u mHz: no monitor can be so", request.width,
+				request.height, request.refresh_mhz);
+		return 0;
+	}
+	struct oriel_writer w = oriel_fd_output_begin(&client->out);
+	oriel_share_encode_number(&w, ORIEL_SHARE_SIZE_SET, request.token);
+	oriel_fd_output_end_take(&client->out, &w, -1);
+	return 0;
+}
+
 int oriel_share_client_handle_message(struct oriel_share_client *client,
 		const struct oriel_share_header *header, struct oriel_reader *r,
 		const char **ret_reason) {
 	if (!client->welcomed && header->type != ORIEL_SHARE_HELLO) {
 		return refuse("another message before HELLO", ret_reason);
+	}
+	if (header->type == ORIEL_SHARE_SET_SIZE &&
+			(client->features & ORIEL_SHARE_FEATURE_SIZES) != 0) {
+		return handle_set_size(client, r, ret_reason);
 	}
 	switch (header->type) {
 	case ORIEL_SHARE_HELLO:

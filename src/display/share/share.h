@@ -56,6 +56,7 @@ struct oriel_share_client {
 	struct oriel_fd_output out;
 
 	bool welcomed;
+	uint64_t features;          // ORIEL_SHARE_FEATURE_*, that are on
 	uint64_t hello_deadline_ns; // until welcomed
 	bool is_readable;           // the socket has input, or has ended
 	bool has_more_input;        // left in `in` for the next turn

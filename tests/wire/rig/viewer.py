@@ -15,11 +15,14 @@ MAGIC = 0x4C49524F
 HELLO, SUBSCRIBE, TAKEN, RELEASED, GET_SNAPSHOT, PING = 1, 2, 3, 4, 5, 6
 WELCOME, ERROR, BUFFER, GONE, CONFIG = 0x101, 0x102, 0x103, 0x104, 0x105
 FRAME, CURSOR_IMAGE, CURSOR, SNAPSHOT, PONG = 0x106, 0x107, 0x108, 0x109, 0x10A
+SET_SIZE, SIZE_SET = 0x50, 0x150
+FEATURE_SIZES = 1 << 2
 
 PROTOCOL, VERSION, TOO_MANY_CLIENTS, OVER_BUDGET, NO_SUCH_SCANOUT, SCANOUT_OFF = 1, 2, 3, 4, 5, 6
+NOT_OURS, BAD_SIZE = 10, 11
 
 SIZES = {WELCOME: 48, ERROR: 20, BUFFER: 56, GONE: 12, CONFIG: 32, FRAME: 40, CURSOR_IMAGE: 40,
-         CURSOR: 32, SNAPSHOT: 88, PONG: 12}
+         CURSOR: 32, SNAPSHOT: 88, PONG: 12, SIZE_SET: 12}
 
 F_ADD_SEALS, F_GET_SEALS = 1033, 1034
 SEAL_SEAL, SEAL_SHRINK, SEAL_GROW, SEAL_WRITE, SEAL_FUTURE_WRITE = 1, 2, 4, 8, 16
@@ -172,7 +175,7 @@ class Viewer:
         if type_ == CURSOR_IMAGE:
             scanout, width, height, hot_x, hot_y, _, serial = struct.unpack_from("<6IQ", body)
             return type_, (scanout, width, height, hot_x, hot_y, serial, body[32:])
-        forms = {WELCOME: "<IIQIIQII", GONE: "<I", CURSOR: "<IIiiQ", PONG: "<I"}
+        forms = {WELCOME: "<IIQIIQII", GONE: "<I", CURSOR: "<IIiiQ", PONG: "<I", SIZE_SET: "<I"}
         return type_, struct.unpack_from(forms[type_], body)
 
     def take_snapshot(self, body, fd):
@@ -265,6 +268,13 @@ class Viewer:
                 raise
             return True
         return False
+
+    def set_size(self, width, height, scanout=0, refresh=0):
+        """Ask for a size; it is taken, or Refused is raised."""
+        self.token += 1
+        token = self.token
+        self.send(SET_SIZE, struct.pack("<6I", token, scanout, width, height, refresh, 0))
+        self.expect(SIZE_SET, lambda fields: fields[0] == token)
 
     def ping(self):
         self.token += 1
