@@ -37,7 +37,7 @@ struct oriel_client;
 /** A cursor's image has this many pixels in each direction. */
 #define ORIEL_CLIENT_CURSOR_SIDE 64
 
-/** Requests for snapshots that may be unanswered at once. */
+/** Requests for snapshots and sizes that may be unanswered at once. */
 #define ORIEL_CLIENT_MAX_REQUESTS 16
 
 /** The DRM format of snapshots: bytes B, G, R and 255 in memory. */
@@ -88,6 +88,14 @@ struct oriel_client_snapshot {
 	struct oriel_client_cursor cursor;
 };
 
+/** A size that a scanout is wanted to have. */
+struct oriel_client_size {
+	/** Pixels, 1 to 16,384. 0 and 0: the monitor is unplugged. */
+	uint32_t width, height;
+	/** Millihertz. 0: 60,000. */
+	uint32_t refresh_mhz;
+};
+
 enum oriel_client_event_type {
 	/** The server has answered: the first event. The number of scanouts is known now. */
 	ORIEL_CLIENT_WELCOME = 1,
@@ -104,13 +112,15 @@ enum oriel_client_event_type {
 	ORIEL_CLIENT_ERROR = 6,
 	/** The answer to oriel_client_ping(). */
 	ORIEL_CLIENT_PONG = 7,
+	/** A size that was asked for: the guest is told. What it makes of it are frames, later. */
+	ORIEL_CLIENT_SIZE_SET = 8,
 };
 
 struct oriel_client_event {
 	enum oriel_client_event_type type;
 	/** Of SCANOUT, FRAME, CURSOR and SNAPSHOT. */
 	uint32_t scanout;
-	/** Of SNAPSHOT, ERROR and PONG. */
+	/** Of SNAPSHOT, ERROR, PONG and SIZE_SET. */
 	uint32_t token;
 	/** Of FRAME: what to paint, in pixels of the scanout, never empty; and its number. */
 	struct oriel_client_rect damage;
@@ -191,6 +201,16 @@ int oriel_client_end_frame(struct oriel_client *client, uint32_t scanout);
  */
 ORIEL_API_CHECKED
 int oriel_client_request_snapshot(struct oriel_client *client, uint32_t scanout, uint32_t *ret);
+
+/**
+ * Ask that a scanout have another size. SIZE_SET or ERROR with the token in *ret will answer.
+ *
+ * Returns 0, -EOPNOTSUPP if the server knows no sizes, or -EAGAIN before WELCOME, if
+ * ORIEL_CLIENT_MAX_REQUESTS are unanswered, or if too much is waiting to be sent.
+ */
+ORIEL_API_CHECKED
+int oriel_client_request_size(struct oriel_client *client, uint32_t scanout,
+		const struct oriel_client_size *size, uint32_t *ret);
 
 /** Ask for a PONG with this token. Returns 0, or -EAGAIN if too much is waiting to be sent. */
 ORIEL_API_CHECKED

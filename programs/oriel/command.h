@@ -17,5 +17,6 @@ enum {
 
 /** argv[0] is the sub-command's name. */
 int run_shot(int argc, char **argv);
+int run_size(int argc, char **argv);
 
 #endif

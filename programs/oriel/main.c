@@ -15,6 +15,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "shot", "write a picture of a virtual machine's screen", run_shot },
+	{ "size", "give a virtual machine's screen another size", run_size },
 };
 
 static void print_help(FILE *out) {

@@ -11,16 +11,15 @@
 #include "common/parse.h"
 #include "oriel/output.h"
 #include "oriel/png_writer.h"
+#include "oriel/session.h"
 
 #include <getopt.h>
 #include <oriel/client.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_TIMEOUT_S 5u
 #define MAX_TIMEOUT_S 86400u
-#define CONNECT_INTERVAL_MS 10
 
 struct options {
 	const char *socket;
@@ -123,44 +122,6 @@ static int parse(int argc, char **argv, struct options *ret) {
 	return 0;
 }
 
-static int64_t get_now_ms(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/** Connect, also if the server is busy accepting others. */
-static int connect_until(const char *path, int64_t deadline_ms, struct oriel_client **ret) {
-	int err = oriel_client_connect(path, ret);
-	while (err == -EAGAIN && get_now_ms() < deadline_ms) {
-		struct timespec interval = { .tv_nsec = CONNECT_INTERVAL_MS * 1000000 };
-		nanosleep(&interval, NULL);
-		err = oriel_client_connect(path, ret);
-	}
-	return err == -EAGAIN ? -ETIMEDOUT : err;
-}
-
-/** Wait for the answer. Returns 0, -ENOENT if an event said why not (it was printed), or -errno. */
-static int wait_for_snapshot(struct oriel_client *client, int64_t deadline_ms,
-		const struct oriel_client_snapshot **ret) {
-	while (true) {
-		int64_t left_ms = deadline_ms - get_now_ms();
-		const struct oriel_client_event *event;
-		int err = oriel_client_wait(client, left_ms > 0 ? (int)left_ms : 0, &event);
-		if (err < 0) {
-			return err == -EAGAIN ? -ETIMEDOUT : err;
-		}
-		if (event->type == ORIEL_CLIENT_SNAPSHOT) {
-			*ret = event->snapshot;
-			return 0;
-		}
-		if (event->type == ORIEL_CLIENT_ERROR) {
-			fprintf(stderr, "oriel shot: %s\n", event->text);
-			return -ENOENT;
-		}
-	}
-}
-
 static int write_picture(const struct options *options,
 		const struct oriel_client_snapshot *snapshot) {
 	struct output output;
@@ -181,49 +142,30 @@ static int write_picture(const struct options *options,
 	return err;
 }
 
-/** Say in one line why there is no picture. */
-static void print_failure(const struct options *options, const struct oriel_client *client,
-		int err) {
-	const char *reason = client != NULL ? oriel_client_get_reason(client) : NULL;
-	if (err == -ETIMEDOUT) {
-		fprintf(stderr, "oriel shot: %s: no answer within %u s\n", options->socket,
-				options->timeout_s);
-	} else if (client == NULL) {
-		fprintf(stderr, "oriel shot: %s: cannot connect: %s\n", options->socket,
-				err == -EINVAL ? "not the path of a socket" : strerror(-err));
-	} else if (err == -ENOTCONN) {
-		fprintf(stderr, "oriel shot: %s: closed by the other side\n", options->socket);
-	} else if (reason != NULL) {
-		fprintf(stderr, "oriel shot: %s: the other side sent %s\n", options->socket,
-				reason);
-	} else {
-		fprintf(stderr, "oriel shot: %s: %s\n", options->socket, strerror(-err));
-	}
-}
-
 static int take_shot(const struct options *options) {
-	int64_t deadline_ms = get_now_ms() + (int64_t)options->timeout_s * 1000;
-	struct oriel_client *client = NULL;
-	int err = connect_until(options->socket, deadline_ms, &client);
+	struct session session = {
+		.command = "oriel shot",
+		.socket = options->socket,
+		.timeout_s = options->timeout_s,
+	};
+	int err = session_open(&session);
 	if (err < 0) {
-		print_failure(options, NULL, err);
 		return STATUS_FAILED;
 	}
-	const struct oriel_client_snapshot *snapshot = NULL;
 	uint32_t token;
-	err = oriel_client_request_snapshot(client, options->scanout, &token);
-	if (err == 0) {
-		err = wait_for_snapshot(client, deadline_ms, &snapshot);
+	err = oriel_client_request_snapshot(session.client, options->scanout, &token);
+	if (err < 0) {
+		(void)session_fail(&session, err);
 	}
-	int status = STATUS_FAILED;
+	const struct oriel_client_event *event = NULL;
 	if (err == 0) {
-		err = write_picture(options, snapshot);
-		status = err == 0 ? STATUS_OK : STATUS_FAILED;
-	} else if (err != -ENOENT) {
-		print_failure(options, client, err);
+		err = session_wait(&session, ORIEL_CLIENT_SNAPSHOT, &event);
 	}
-	oriel_client_destroy(client);
-	return status;
+	if (err == 0) {
+		err = write_picture(options, event->snapshot);
+	}
+	session_close(&session);
+	return err == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
 int run_shot(int argc, char **argv) {

@@ -34,7 +34,8 @@ int oriel_client_create_take(int fd, struct oriel_client **ret) {
 	oriel_fd_output_init(&client->out, client->out_bytes, sizeof(client->out_bytes));
 	oriel_id_table_init(&client->buffers);
 	oriel_list_init(&client->all_buffers);
-	struct oriel_share_hello hello = { ORIEL_SHARE_MAGIC, ORIEL_SHARE_VERSION, 0 };
+	struct oriel_share_hello hello = { ORIEL_SHARE_MAGIC, ORIEL_SHARE_VERSION,
+		ORIEL_SHARE_FEATURE_SIZES };
 	struct oriel_writer w = oriel_fd_output_begin(&client->out);
 	oriel_share_encode_hello(&w, &hello);
 	oriel_fd_output_end_take(&client->out, &w, -1);
@@ -253,13 +254,39 @@ int oriel_client_end_frame(struct oriel_client *client, uint32_t scanout) {
 	return 0;
 }
 
-int oriel_client_request_snapshot(struct oriel_client *client, uint32_t scanout, uint32_t *ret) {
-	if (client->n_tokens == ORIEL_CLIENT_MAX_REQUESTS || !oriel_client_can_say(client)) {
-		return -EAGAIN;
-	}
+static bool can_request(const struct oriel_client *client) {
+	return client->n_tokens < ORIEL_CLIENT_MAX_REQUESTS && oriel_client_can_say(client);
+}
+
+/** The token of a new request, which is waited for from now on. */
+static uint32_t begin_request(struct oriel_client *client) {
 	client->last_token = client->last_token == UINT32_MAX ? 1 : client->last_token + 1;
 	client->tokens[client->n_tokens++] = client->last_token;
-	struct oriel_share_get_snapshot request = { client->last_token, scanout };
+	return client->last_token;
+}
+
+int oriel_client_request_size(struct oriel_client *client, uint32_t scanout,
+		const struct oriel_client_size *size, uint32_t *ret) {
+	if (!client->welcomed || !can_request(client)) {
+		return -EAGAIN;
+	}
+	if ((client->features & ORIEL_SHARE_FEATURE_SIZES) == 0) {
+		return -EOPNOTSUPP;
+	}
+	struct oriel_share_set_size request = { begin_request(client), scanout, size->width,
+		size->height, size->refresh_mhz };
+	struct oriel_writer w = oriel_fd_output_begin(&client->out);
+	oriel_share_encode_set_size(&w, &request);
+	oriel_fd_output_end_take(&client->out, &w, -1);
+	*ret = client->last_token;
+	return 0;
+}
+
+int oriel_client_request_snapshot(struct oriel_client *client, uint32_t scanout, uint32_t *ret) {
+	if (!can_request(client)) {
+		return -EAGAIN;
+	}
+	struct oriel_share_get_snapshot request = { begin_request(client), scanout };
 	struct oriel_writer w = oriel_fd_output_begin(&client->out);
 	oriel_share_encode_get_snapshot(&w, &request);
 	oriel_fd_output_end_take(&client->out, &w, -1);

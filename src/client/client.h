@@ -56,6 +56,7 @@ struct oriel_client {
 	const char *reason;
 
 	bool welcomed;
+	uint64_t features; // that are on, ORIEL_SHARE_FEATURE_*
 	uint32_t n_scanouts;
 	uint32_t frames, cursors; // subscribed
 	struct oriel_client_head heads[ORIEL_CLIENT_MAX_SCANOUTS];

@@ -177,6 +177,37 @@ static void test_requests_are_limited(void **state) {
 	assert_int_equal(oriel_client_request_snapshot(pair->client, 0, &token), 0);
 }
 
+static void test_sizes(void **state) {
+	struct pair *pair = *state;
+	const struct oriel_client_size size = { 800, 600, 75000 };
+	uint32_t token = 77;
+	assert_int_equal(oriel_client_request_size(pair->client, 1, &size, &token), -EAGAIN);
+	struct oriel_share_welcome welcome = { .magic = ORIEL_SHARE_MAGIC,
+		.version = 1,
+		.features = ORIEL_SHARE_FEATURE_SIZES,
+		.n_scanouts = 2 };
+	PEER_SEND(&pair->server, -1, oriel_share_encode_welcome, &welcome);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_WELCOME);
+	assert_int_equal(oriel_client_request_size(pair->client, 1, &size, &token), 0);
+	assert_int_equal(token, 1);
+	assert_int_equal(pair_next(pair), -EAGAIN);
+	assert_true(pair_said(pair, "HELLO v1; SET_SIZE 1: 1 800x600@75000; "));
+	peer_send_number(&pair->server, ORIEL_SHARE_SIZE_SET, 1);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SIZE_SET);
+	assert_int_equal(pair->event->token, 1);
+	peer_send_number(&pair->server, ORIEL_SHARE_SIZE_SET, 1); // nobody asked again
+	assert_int_equal(pair_next(pair), -EPROTO);
+}
+
+static void test_no_sizes(void **state) {
+	struct pair *pair = *state;
+	pair_begin(pair);
+	const struct oriel_client_size size = { 800, 600, 0 };
+	uint32_t token = 77;
+	assert_int_equal(oriel_client_request_size(pair->client, 0, &size, &token), -EOPNOTSUPP);
+	assert_int_equal(token, 77);
+}
+
 static void test_pong_and_skippable(void **state) {
 	struct pair *pair = *state;
 	pair_begin(pair);
@@ -282,6 +313,8 @@ int main(void) {
 		PAIR_TEST(test_cursors),
 		PAIR_TEST(test_snapshots),
 		PAIR_TEST(test_requests_are_limited),
+		PAIR_TEST(test_sizes),
+		PAIR_TEST(test_no_sizes),
 		PAIR_TEST(test_pong_and_skippable),
 		PAIR_TEST(test_messages_of_the_subscription_before),
 		PAIR_TEST(test_the_end),

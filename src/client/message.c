@@ -26,13 +26,15 @@ static int handle_welcome(struct oriel_client *client, struct oriel_reader *r) {
 	if (welcome.magic != ORIEL_SHARE_MAGIC) {
 		return oriel_client_refuse(client, "a server of something else");
 	}
-	if (welcome.version != ORIEL_SHARE_VERSION || welcome.features != 0) {
+	if (welcome.version != ORIEL_SHARE_VERSION ||
+			(welcome.features & ~ORIEL_SHARE_FEATURE_SIZES) != 0) {
 		return oriel_client_refuse(client, "a version or features that were not wanted");
 	}
 	if (welcome.n_scanouts > ORIEL_CLIENT_MAX_SCANOUTS) {
 		return oriel_client_refuse(client, "too many scanouts");
 	}
 	client->welcomed = true;
+	client->features = welcome.features;
 	client->n_scanouts = welcome.n_scanouts;
 	client->event.type = ORIEL_CLIENT_WELCOME;
 	return 0;
@@ -290,6 +292,20 @@ static int handle_pong(struct oriel_client *client, struct oriel_reader *r) {
 	return 0;
 }
 
+static int handle_size_set(struct oriel_client *client, struct oriel_reader *r) {
+	uint32_t token;
+	if (oriel_share_decode_number(r, &token) < 0) {
+		return refuse_short(client);
+	}
+	int err = finish_request(client, token);
+	if (err < 0) {
+		return err;
+	}
+	client->event.type = ORIEL_CLIENT_SIZE_SET;
+	client->event.token = token;
+	return 0;
+}
+
 static int handle_plain(struct oriel_client *client, const struct oriel_share_header *header,
 		struct oriel_reader *r) {
 	switch (header->type) {
@@ -309,6 +325,8 @@ static int handle_plain(struct oriel_client *client, const struct oriel_share_he
 		return handle_cursor(client, r);
 	case ORIEL_SHARE_PONG:
 		return handle_pong(client, r);
+	case ORIEL_SHARE_SIZE_SET:
+		return handle_size_set(client, r);
 	default:
 		if ((header->flags & ORIEL_SHARE_SKIPPABLE) != 0) {
 			return 0;

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Sizes that viewers want: the guest is told, by event and notification, and asks again."""
 
+import os
 import struct
+import subprocess
 
 from rig import case, viewer, wait
 from rig.case import proves
@@ -95,6 +97,43 @@ class Sizes(case.WireTest):
         with self.assertRaises(viewer.Refused) as refused:
             self.viewer(qemus).set_size(800, 600)
         self.assertEqual(refused.exception.code, viewer.NOT_OURS)
+
+
+class Command(case.WireTest):
+    """oriel size, as it is installed."""
+
+    def run_size(self, machine, *args, socket=None):
+        socket = machine.daemon.display_path if socket is None else socket
+        done = subprocess.run([os.environ["ORIEL"], "size", f"--socket={socket}", *args],
+                              text=True, capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.stdout, "")
+        return done.returncode, done.stderr
+
+    def test_command(self):
+        """It changes a head, and takes its monitor away."""
+        machine = self.machine("--heads=2", "--size=800x600")
+        self.assertEqual(self.run_size(machine, "640x480@75"), (0, ""))
+        self.assertEqual(self.run_size(machine, "--scanout=1", "off"), (0, ""))
+        heads = machine.guest.display_info().heads()
+        self.assertEqual(heads[:2], [(Rect(0, 0, 640, 480), 1, 0), (Rect(0, 0, 0, 0), 0, 0)])
+
+    def test_failures(self):
+        """One line, and a status that says whose fault it is."""
+        machine = self.machine(display=QemuDisplay(1))
+        for args, status, line in (
+                (["800x600"], 1, "the VMM decides the sizes of its screens"),
+                (["800"], 2, "one WIDTHxHEIGHT[@HERTZ], or off, is needed; "
+                             "'oriel size --help' says more"),
+                (["0x1"], 2, "one WIDTHxHEIGHT[@HERTZ], or off, is needed; "
+                             "'oriel size --help' says more"),
+                (["--scanout=16", "off"], 2, "--scanout needs a number from 0 to 15; "
+                                             "'oriel size --help' says more")):
+            self.assertEqual(self.run_size(machine, *args), (status, f"oriel size: {line}\n"))
+        self.assertEqual(self.run_size(machine, "1x1", socket="/nowhere"),
+                         (1, "oriel size: /nowhere: cannot connect: No such file or directory\n"))
+        plain = self.machine("--heads=1")
+        self.assertEqual(self.run_size(plain, "--scanout=3", "1x1"),
+                         (1, "oriel size: no scanout 3: there are 1\n"))
 
 
 if __name__ == "__main__":
