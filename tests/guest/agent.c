@@ -197,6 +197,14 @@ static int do_show(struct request *request) {
 			(uint32_t)a[2]);
 }
 
+/** head I: what the verbs below are about from now on. */
+static int do_head(struct request *request) {
+	if (request->n_args != 1) {
+		return -EINVAL;
+	}
+	return kms_use_head(&kms, (uint32_t)request->args[0]);
+}
+
 static int do_off(struct request *request) {
 	(void)request;
 	return kms_show_nothing(&kms);
@@ -319,6 +327,7 @@ static const struct verb {
 	{ "buffer", do_buffer },
 	{ "draw", do_draw },
 	{ "show", do_show },
+	{ "head", do_head },
 	{ "off", do_off },
 	{ "damage", do_damage },
 	{ "flip", do_flip },

@@ -6,7 +6,7 @@ import struct
 
 import picture
 from machine import ANSWER_S, QmpError
-from process import Failure
+from process import Failure, wait_for
 
 CASES = {}
 WIDTH, HEIGHT = 1280, 800
@@ -357,3 +357,132 @@ def daemon_ends(lab):
     left = [path.name for path in (lab.device_socket, lab.display_socket) if path.exists()]
     if left:
         raise Failure(f"sockets left behind: {left}")
+
+
+@case
+def packed(lab):
+    """A driver with packed rings: console, pictures, cursor, stop and cont, reboot."""
+    agent = lab.guest(hardware="packed")
+    check_console(lab, agent, "packed")
+    bits = agent.shell("cat /sys/bus/virtio/drivers/virtio_gpu/virtio*/features").strip()
+    if bits[34] != "1":
+        raise Failure(f"the driver did not accept packed rings: {bits}")
+    agent.ask("open")
+    screen = show_new(agent, 110)
+    image = picture.cursor(111)
+    agent.ask("cursor", 111, 0, 0)
+    agent.ask("move", 500, 300)
+    lab.expect_screen("cursor", screen, picture.with_cursor(screen, image, 500, 300))
+    lab.machine.qmp.ask("stop")
+    lab.machine.qmp.ask("cont")
+    screen = draw(agent, 0, WIDTH, HEIGHT, 112)
+    agent.ask("damage", 0, 0, WIDTH, HEIGHT)
+    lab.expect_screen("going", screen, picture.with_cursor(screen, image, 500, 300))
+    agent.send("reboot")
+    agent.wait_ready()
+    check_console(lab, agent, "packed, rebooted")
+    agent.ask("open")
+    lab.expect_screen("rebooted", show_new(agent, 113))
+
+
+@case
+def two_heads(lab):
+    """Two connected heads: pictures of their own, one buffer on both, parts, off and on, cursors."""
+    agent = lab.guest(hardware="two heads")
+    status = agent.shell("cat /sys/class/drm/card0-*/status").split()
+    if status != ["connected", "connected"]:
+        raise Failure(f"the guest's connectors are {status}")
+    agent.ask("open")
+    sizes = [(WIDTH, HEIGHT), (800, 600)]
+    screens = []
+    for head, (width, height) in enumerate(sizes):
+        agent.ask("head", head)
+        screens.append(show_new(agent, 120 + head, width, height, slot=head))
+    for head in range(2):
+        lab.expect_screen(f"own-{head}", screens[head], head=head)
+    # A cursor on each.
+    for head in range(2):
+        agent.ask("head", head)
+        agent.ask("cursor", 122 + head, 0, 0)
+        agent.ask("move", 100 + head, -5)
+    for head in range(2):
+        shown = picture.with_cursor(screens[head], picture.cursor(122 + head), 100 + head, -5)
+        lab.expect_screen(f"cursor-{head}", screens[head], shown, head=head)
+    # One buffer: mirrored, then overlapping parts of it.
+    agent.ask("buffer", 2, 1500, 1000)
+    whole = draw(agent, 2, 1500, 1000, 125)
+    for parts in (((0, 0), (0, 0)), ((0, 0), (700, 400))):
+        for head, (x, y) in enumerate(parts):
+            agent.ask("head", head)
+            agent.ask("show", 2, 800, 600, x, y)
+        for head, (x, y) in enumerate(parts):
+            lab.expect_screen(f"part-{head}-{x}", whole.crop(x, y, 800, 600), head=head)
+    # One off, the other stays; and on again.
+    agent.ask("head", 1)
+    agent.ask("off")
+    if lab.is_oriel:
+        lab.expect_off("off", head=1)
+    lab.expect_screen("stays", whole.crop(0, 0, 800, 600))
+    agent.ask("show", 1, 800, 600)
+    lab.expect_screen("on", screens[1], head=1)
+
+
+@case
+def uefi(lab):
+    """UEFI's driver draws, and hands the same device over to Linux."""
+    need_oriel(lab, "way to see what UEFI drew")
+    lab.have("uefi")
+    lab.discard_machine()
+    if lab.daemon is None:
+        lab.start_daemon()
+    lab.start_machine("")
+
+    def lacks_picture():
+        seen = lab.shot()
+        # Only Linux starts the cursor's queue, so before that a picture is UEFI's.
+        if "queue 1: started" in lab.daemon.text():
+            raise Failure("Linux has started, and UEFI has drawn nothing")
+        if isinstance(seen, str):
+            return seen
+        pixels = bytes(seen.pixels)
+        return "of one colour" if pixels == pixels[:4] * (len(pixels) // 4) else None
+
+    wait_for("UEFI's picture", ANSWER_S, lacks_picture, lab.children())
+    lab.machine.boot()
+    agent = lab.machine.agent
+    check_console(lab, agent, "after UEFI")
+    agent.ask("open")
+    lab.expect_screen("after", show_new(agent, 130))
+    said = [line for line in lab.daemon.text().splitlines() if ": warn:" in line]
+    if said:
+        raise Failure("oriel-gpu warns: " + "; ".join(said))
+
+
+def check_monitor(lab, hardware, width, height, seed, words):
+    """Linux prefers the monitor's mode, finds no fault with its EDID, and draws a picture in it."""
+    agent = lab.guest(hardware=hardware)
+    first = agent.shell("head -n 1 /sys/class/drm/card0-*/modes").strip()
+    if first != f"{width}x{height}":
+        raise Failure(f"the guest prefers {first}")
+    said = agent.shell("edid-decode --check < $(echo /sys/class/drm/card0-*/edid)")
+    for word in (*words, "EDID conformity: PASS"):
+        if word not in said:
+            raise Failure(f"edid-decode does not say {word!r}:\n{said}")
+    agent.ask("open")
+    expected = show_new(agent, seed, width, height)
+    lab.expect(f"{width}x{height}", lab.shot, expected)
+
+
+@case
+def monitor_4k(lab):
+    """A monitor of ours, 4K at 75 Hz, with a name and a serial number."""
+    need_oriel(lab, "such monitor")
+    check_monitor(lab, "4k", 3840, 2160, 140,
+                  ("Display Product Name: 'Large'", "Display Product Serial Number: '75'", "75.0"))
+
+
+@case
+def monitor_8k(lab):
+    """A monitor of ours, 8K, which only DisplayID can say."""
+    need_oriel(lab, "such monitor")
+    check_monitor(lab, "8k", 7680, 4320, 141, ("DisplayID", "7680x4320"))

@@ -51,28 +51,51 @@ static int read_connector(const struct kms *kms, uint32_t id, struct drm_mode_ge
 	return r;
 }
 
-static int find_connector(struct kms *kms) {
+/** What the GPU has. A virtio GPU's i-th connector belongs to its i-th CRTC. */
+struct resources {
 	uint32_t crtcs[MAX_OBJECTS], connectors[MAX_OBJECTS], encoders[MAX_OBJECTS];
+	uint32_t n_heads;
+};
+
+static int read_resources(const struct kms *kms, struct resources *ret) {
 	struct drm_mode_card_res res = {
-		.crtc_id_ptr = (uintptr_t)crtcs,
-		.connector_id_ptr = (uintptr_t)connectors,
-		.encoder_id_ptr = (uintptr_t)encoders,
+		.crtc_id_ptr = (uintptr_t)ret->crtcs,
+		.connector_id_ptr = (uintptr_t)ret->connectors,
+		.encoder_id_ptr = (uintptr_t)ret->encoders,
 		.count_crtcs = MAX_OBJECTS,
 		.count_connectors = MAX_OBJECTS,
 		.count_encoders = MAX_OBJECTS,
 	};
 	int r = call(kms, DRM_IOCTL_MODE_GETRESOURCES, &res);
+	ret->n_heads = res.count_connectors < res.count_crtcs ? res.count_connectors
+							      : res.count_crtcs;
+	return r;
+}
+
+int kms_use_head(struct kms *kms, uint32_t i) {
+	struct resources resources;
+	int r = read_resources(kms, &resources);
+	if (r < 0 || i >= resources.n_heads) {
+		return r < 0 ? r : -ENODEV;
+	}
+	kms->connector = resources.connectors[i];
+	kms->crtc = resources.crtcs[i];
+	return 0;
+}
+
+static int find_connector(struct kms *kms) {
+	struct resources resources;
+	int r = read_resources(kms, &resources);
 	if (r < 0) {
 		return r;
 	}
 	struct drm_mode_modeinfo modes[MAX_MODES];
-	for (uint32_t i = 0; i < res.count_connectors && i < res.count_crtcs; i++) {
+	for (uint32_t i = 0; i < resources.n_heads; i++) {
 		struct drm_mode_get_connector connector;
-		r = read_connector(kms, connectors[i], &connector, modes);
-		// 1: connected. A virtio GPU's i-th connector belongs to its i-th CRTC.
-		if (r == 0 && connector.connection == 1 && connector.count_modes > 0) {
-			kms->connector = connectors[i];
-			kms->crtc = crtcs[i];
+		r = read_connector(kms, resources.connectors[i], &connector, modes);
+		if (r == 0 && connector.connection == 1 && connector.count_modes > 0) { // connected
+			kms->connector = resources.connectors[i];
+			kms->crtc = resources.crtcs[i];
 			kms->width = modes[0].hdisplay;
 			kms->height = modes[0].vdisplay;
 			return 0;

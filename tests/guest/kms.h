@@ -32,6 +32,8 @@ struct kms {
 
 /** Open the first GPU and find a connected connector. */
 int kms_open(struct kms *kms);
+/** Use the i-th connector and its CRTC from now on, whether something is plugged in or not. */
+int kms_use_head(struct kms *kms, uint32_t i);
 /** Close it: the kernel's text console comes back. */
 void kms_close(struct kms *kms);
 

@@ -13,6 +13,21 @@ import picture
 from process import Child, Failure, wait_for
 
 SCREEN_S = 60
+
+# Machines that differ from the ordinary one: options of oriel-gpu, properties of QEMU's device,
+# and whether UEFI starts them.
+HARDWARE = {
+    "": ([], "", False),
+    "packed": ([], ",packed=on", False),
+    "two heads": (["--heads=2"], ",max_outputs=2", False),
+    "uefi": ([], "", True),
+    # Without QEMU's display the monitors are ours.
+    "4k": (["--qemu-display=off", "--head=3840x2160@75,name=Large,serial=75"], "", False),
+    "8k": (["--qemu-display=off", "--head=7680x4320,dpi=200"], "", False),
+}
+
+# Where Debian has UEFI firmware that starts a kernel given to QEMU.
+FIRMWARE = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 LISTENING = "00010000"  # /proc/net/unix: __SO_ACCEPTCON
 
 
@@ -27,6 +42,7 @@ class Lab:
         self.daemon = None
         self.machine = None
         self.kernel = None
+        self.hardware = ""
 
     @property
     def is_oriel(self):
@@ -42,7 +58,7 @@ class Lab:
 
     def start_daemon(self):
         command = [self.options.oriel_gpu, f"--socket-path={self.device_socket}",
-                   f"--display-socket={self.display_socket}"]
+                   f"--display-socket={self.display_socket}"] + HARDWARE[self.hardware][0]
         self.n_started += 1
         self.daemon = Child("oriel-gpu", command, self.folder / f"oriel-gpu-{self.n_started}.log")
 
@@ -56,28 +72,49 @@ class Lab:
         wait_for("oriel-gpu", 30, listens, [self.daemon])
 
     def boot(self, kernel):
+        """A new guest that is up, on the device that is there."""
+        self.start_machine(kernel)
+        self.machine.boot()
+
+    def start_machine(self, kernel):
         """A new guest, on the device that is there."""
         if self.is_oriel and self.daemon is None:
             self.start_daemon()
-        device = ["-device", "virtio-gpu-pci,id=gpu"]
+        _, properties, is_uefi = HARDWARE[self.hardware]
+        device = ["-device", f"virtio-gpu-pci,id=gpu{properties}"]
         if self.is_oriel:
             device = ["-chardev", f"socket,id=gpu_socket,path={self.device_socket}",
-                      "-device", "vhost-user-gpu-pci,id=gpu,chardev=gpu_socket"]
+                      "-device", f"vhost-user-gpu-pci,id=gpu,chardev=gpu_socket{properties}"]
+        firmware = []
+        if is_uefi:
+            code = next((path for path in FIRMWARE if pathlib.Path(path).exists()), None)
+            if code is None:
+                raise Failure("there is no UEFI firmware (package ovmf)")
+            firmware = ["-drive", f"if=pflash,format=raw,readonly=on,file={code}"]
         self.n_started += 1
         self.machine = machine.Machine(self.options.qemu, self.accel, self.image,
                                        kernel, self.options.agent,
-                                       self.folder / f"machine-{self.n_started}", device)
+                                       self.folder / f"machine-{self.n_started}", device, firmware)
         self.kernel = kernel
-        self.machine.boot()
 
-    def guest(self, kernel=""):
+    def guest(self, kernel="", hardware=""):
         """The agent of a guest with this kernel that is up, its GPU in nobody's hands."""
+        self.have(hardware)
         if self.kernel != kernel:
             self.discard_machine()
         if self.machine is None:
             self.boot(kernel)
         self.machine.agent.ask("close")
         return self.machine.agent
+
+    def have(self, hardware):
+        """Other hardware needs another machine, and with other options another device."""
+        if hardware != self.hardware:
+            self.discard_machine()
+            if HARDWARE[hardware][0] != HARDWARE[self.hardware][0] and self.daemon is not None:
+                self.daemon.kill()
+                self.daemon = None
+            self.hardware = hardware
 
     def discard_machine(self):
         if self.machine is not None:
@@ -110,9 +147,9 @@ class Lab:
         status, png, text = self.run_shot(*more)
         return picture.read_png(png) if status == 0 else f"exit status {status}: {text.strip()}"
 
-    def screendump(self):
+    def screendump(self, head=0):
         try:
-            return self.machine.screendump()
+            return self.machine.screendump(head)
         except machine.QmpError as error:
             return f"QMP: {error}"
 
@@ -142,18 +179,19 @@ class Lab:
         if self.options.keep_pictures:
             self.save(name, seen)
 
-    def expect_screen(self, name, expected, shown=None):
+    def expect_screen(self, name, expected, shown=None, head=0):
         """QEMU's display has the picture, oriel shot too, and the cursor (shown) only if asked."""
         if self.is_oriel:
-            self.expect(f"{name}-shot", self.shot, expected)
+            scanout = f"--scanout={head}"
+            self.expect(f"{name}-shot", lambda: self.shot(scanout), expected)
             if shown is not None:
-                self.expect(f"{name}-cursor", lambda: self.shot("--cursor"), shown)
-        self.expect(f"{name}-screendump", self.screendump, expected)
+                self.expect(f"{name}-cursor", lambda: self.shot(scanout, "--cursor"), shown)
+        self.expect(f"{name}-screendump", lambda: self.screendump(head), expected)
 
-    def expect_off(self, name):
+    def expect_off(self, name, head=0):
         """oriel shot says in one line, with exit status 1, that the screen is off."""
         def is_on():
-            status, png, text = self.run_shot()
+            status, png, text = self.run_shot(f"--scanout={head}")
             if status == 0:
                 return "oriel shot still makes a picture"
             if status != 1 or png != b"" or len(text.splitlines()) != 1 or "off" not in text:

@@ -84,7 +84,8 @@ class Agent:
     def wait_ready(self):
         """The guest is up: after a start, or again after a reboot."""
         end = time.monotonic() + BOOT_S
-        while self.lines.receive(max(1, end - time.monotonic())).strip() != "ready":
+        # UEFI writes to every serial port that it finds, without ending its line.
+        while not self.lines.receive(max(1, end - time.monotonic())).strip().endswith("ready"):
             pass
 
     def send(self, *words):
@@ -151,10 +152,10 @@ def pack_programs(path, programs):
 class Machine:
     """A booted guest. device is QEMU's -device for the GPU, its id is "gpu".
 
-    kernel is "" or "-old": see scripts/guest-image.
+    kernel is "" or "-old": see scripts/guest-image. firmware: QEMU's, or a list of options.
     """
 
-    def __init__(self, qemu, accel, image, kernel, agent, folder, device):
+    def __init__(self, qemu, accel, image, kernel, agent, folder, device, firmware=()):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir()
         pack_programs(self.folder / "programs.tar", {"init": agent})
@@ -175,7 +176,7 @@ class Machine:
             "-chardev", f"socket,id=agent,fd={port_theirs.fileno()}", "-serial", "chardev:agent",
             "-chardev", f"socket,id=qmp,fd={qmp_theirs.fileno()}",
             "-mon", "chardev=qmp,mode=control",
-        ] + device
+        ] + device + list(firmware)
         # The snapshot's temporary file goes where ours are.
         env = dict(os.environ, TMPDIR=str(self.folder))
         self.child = Child("QEMU", command, self.folder / "qemu.log",
@@ -187,10 +188,10 @@ class Machine:
         self.qmp.start()
         self.agent.wait_ready()
 
-    def screendump(self):
+    def screendump(self, head=0):
         """What QEMU's own display has: a Picture, without the cursor."""
         path = self.folder / "screendump.ppm"
-        self.qmp.ask("screendump", filename=str(path), device="gpu")
+        self.qmp.ask("screendump", filename=str(path), device="gpu", head=head)
         return picture.read_ppm(path.read_bytes())
 
     def tail(self):

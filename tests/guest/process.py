@@ -51,6 +51,10 @@ class Child:
             self.kill()
             return None
 
+    def text(self):
+        """All that it has said."""
+        return self.log.read_text(errors="replace")
+
     def tail(self, n=25):
         lines = self.log.read_text(errors="replace").splitlines()[-n:]
         return "\n".join([f"--- {self.name}, last lines of its log:"] + lines)
