@@ -387,7 +387,7 @@ def packed(lab):
 
 @case
 def two_heads(lab):
-    """Two connected heads: pictures of their own, one buffer on both, parts, off and on, cursors."""
+    """Two heads: pictures of their own, one buffer on both, parts of it, off and on, cursors."""
     agent = lab.guest(hardware="two heads")
     status = agent.shell("cat /sys/class/drm/card0-*/status").split()
     if status != ["connected", "connected"]:
