@@ -143,9 +143,14 @@ build_release() {
 		-Dguest_tests=enabled
 }
 
-# Make the guest's disk, unless it is there.
-make_guest() {
+# cached SCRIPT: have a script make what it makes of Debian's packages, unless it is there.
+cached() {
 	local mirror
 	mirror=$("$root/scripts/needs" --mirror)
-	"$root/scripts/guest-image" ${mirror:+--mirror "$mirror"}
+	"$root/scripts/$1" ${mirror:+--mirror "$mirror"}
+}
+
+# Make the guest's disk, unless it is there.
+make_guest() {
+	cached guest-image
 }

@@ -6,16 +6,12 @@ import struct
 
 import picture
 from machine import ANSWER_S, QmpError
-from process import Failure, wait_for
+from process import Failure, Skip, wait_for
 
 CASES = {}
 WIDTH, HEIGHT = 1280, 800
 OLD_KERNEL = "-old"
 CLEAR_CONSOLE = "\033[?25l\033[2J\033[H"  # no cursor, nothing on the screen, at its beginning
-
-
-class Skip(Exception):
-    """Why a case cannot be had here."""
 
 
 def case(function):
@@ -486,3 +482,76 @@ def monitor_8k(lab):
     """A monitor of ours, 8K, which only DisplayID can say."""
     need_oriel(lab, "such monitor")
     check_monitor(lab, "8k", 7680, 4320, 141, ("DisplayID", "7680x4320"))
+
+
+def check_generic(lab, hardware, seed):
+    """On QEMU's generic device Linux draws in guest blobs: everything that a screen does."""
+    need_oriel(lab, "generic device")
+    agent = lab.guest(hardware=hardware)
+    said = agent.shell("dmesg | grep 'drm. features'")
+    if "+resource_blob" not in said:
+        raise Failure(f"the guest does not use blobs: {said}")
+    check_console(lab, agent, hardware)
+    agent.ask("open")
+    screen = show_new(agent, seed)
+    image = picture.cursor(seed + 1)
+    agent.ask("cursor", seed + 1, 3, 4)
+    agent.ask("move", -10, 700)
+    lab.expect_screen("cursor", screen, picture.with_cursor(screen, image, -10, 700))
+    for slot in (1, 2):
+        agent.ask("buffer", slot, WIDTH, HEIGHT)
+    pages = [screen] + [draw(agent, slot, WIDTH, HEIGHT, seed + slot) for slot in (1, 2)]
+    for i in range(20):
+        agent.ask("flip", i % 3)
+    shown = picture.with_cursor(pages[19 % 3], image, -10, 700)
+    lab.expect_screen("flipped", pages[19 % 3], shown)
+    for i in range(2):
+        lab.machine.qmp.ask("stop")
+        lab.expect_screen(f"stopped-{i}", pages[19 % 3], shown)
+        lab.machine.qmp.ask("cont")
+    # The same blob, without a new mode: it must have survived.
+    screen = draw(agent, 19 % 3, WIDTH, HEIGHT, seed + 5)
+    agent.ask("damage", 0, 0, WIDTH, HEIGHT)
+    lab.expect_screen("going", screen)
+    # This device negotiates RESET_DEVICE and never sends it: the rings alone tell.
+    agent.send("reboot")
+    agent.wait_ready()
+    check_console(lab, agent, f"{hardware}, rebooted")
+    agent.ask("open")
+    lab.expect_screen("rebooted", show_new(agent, seed + 6, 801, 601))
+    lab.machine.qmp.ask("system_reset")
+    agent.wait_ready()
+    agent.ask("open")
+    lab.expect_screen("reset", show_new(agent, seed + 7))
+
+
+@case
+def generic_blobs(lab):
+    """QEMU's generic device passes all features: Linux draws in guest blobs."""
+    check_generic(lab, "generic", 150)
+
+
+@case
+def generic_live_resize(lab):
+    """oriel size while the guest runs: Linux prefers the new mode; unplugged, and back again."""
+    need_oriel(lab, "such command")
+    agent = lab.guest(hardware="generic")
+    for size in ("1920x1080", "1000x700@75", "off", "1280x800"):
+        lab.resize(size)
+        mode = size.partition("@")[0]
+
+        def differs():
+            # What the driver has asked for by itself, when it was told.
+            status, *said = agent.shell("cd $(echo /sys/class/drm/card0-*); cat status; "
+                                        "edid-decode < edid | sed -n '/DTD 1:/p'").split()
+            if size == "off":
+                return None if status == "disconnected" else "still connected"
+            return None if status == "connected" and mode in said else f"{status}, {said}"
+
+        wait_for(f"a monitor of {size}", ANSWER_S, differs, lab.children())
+        if size != "off":  # and what programs get
+            first = agent.shell("modetest -M virtio_gpu -c | grep '#0'").split()[1]
+            if first != mode:
+                raise Failure(f"programs prefer {first}, not {mode}")
+    agent.ask("open")
+    lab.expect_screen("after", show_new(agent, 160))

@@ -15,6 +15,10 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
 
+class Skip(Exception):
+    """Why a case cannot be had here."""
+
+
 class Failure(Exception):
     """What a test found wrong, as a sentence."""
 
