@@ -89,6 +89,71 @@ class Blobs(case.WireTest):
         guest.run(gpu.command(gpu.RESOURCE_MAP_BLOB, bytes(16)), gpu.ERR_UNSPEC)
         machine.check_alive()
 
+    @proves("H-168", "H-174", "H-175", "H-176", "H-177", "SPEC-252")
+    def test_layouts(self):
+        """What of a blob can be shown: to the byte, with 64-bit sums; other planes mean nothing."""
+        machine, guest = self.begin()
+        width, height, stride, size = 50, 40, 256, 39 * 256 + 200 + 64
+        place = guest.memory.put(picture.noise(64, 41, 5)[:size], 4096)
+        guest.run(gpu.create_blob(1, size, [(place, size)]))
+        guest.run(gpu.create_blob(2, size, []))
+        guest.create(3, width, height)
+        good = dict(scanout=0, resource=1, rect=Rect(0, 0, width, height), width=width,
+                    height=height, format_=gpu.B8G8R8X8, stride=stride, offset=64)
+        wrong = gpu.ERR_INVALID_PARAMETER
+        for change, answer in (
+                (dict(scanout=1), gpu.ERR_INVALID_SCANOUT_ID),
+                (dict(scanout=0xFFFF_FFFF), gpu.ERR_INVALID_SCANOUT_ID),
+                (dict(resource=9), gpu.ERR_INVALID_RESOURCE_ID),
+                (dict(resource=3), wrong), (dict(resource=2), gpu.ERR_UNSPEC),
+                (dict(format_=0), wrong), (dict(format_=5), wrong),
+                (dict(format_=0xFFFF_FFFF), wrong),
+                (dict(width=0), wrong), (dict(height=0), wrong),
+                (dict(rect=Rect(1, 0, width, height)), wrong),
+                (dict(rect=Rect(0xFFFF_FFFF, 0, 2, 1)), wrong),
+                (dict(stride=0), wrong), (dict(stride=width * 4 - 4), wrong),
+                (dict(stride=0xFFFF_FFFC), wrong), (dict(stride=stride + 2), wrong),
+                (dict(offset=65), wrong), (dict(offset=68), wrong),
+                (dict(offset=0xFFFF_FFFC), wrong)):
+            guest.run(gpu.set_scanout_blob(**{**good, **change}), answer)
+            machine.check_off(0)
+        for format_ in (1, 2, 3, 4, 67, 68, 121, 134):
+            guest.run(gpu.set_scanout_blob(**{**good, "format_": format_}))
+        guest.run(gpu.set_scanout_blob(0, 0, Rect(7, 7, 0, 0), 0, 0, 0, 0))
+        machine.check_off(0)
+
+    @proves("H-162", "H-167", "H-169", "H-172", "H-179", "H-180")
+    def test_entries_and_flags(self):
+        """Lists as for ATTACH_BACKING; odd sizes are the guest's affair; nothing can be mapped."""
+        machine, guest = self.begin()
+        place = guest.memory.put(bytes(8192), 4096)
+        guest.run(gpu.create_blob(1, 4095, [(place, 1), (place + 1, 8191)], flags=7))
+        guest.unref(1)
+        for entries in ([(place, 4096), (place, 0)], [(2 ** 64 - 8, 4096)],
+                        [(place, 4096), (0xFFFF_FFFF_0000, 4096)]):
+            guest.run(gpu.create_blob(1, 4096, entries), gpu.ERR_INVALID_PARAMETER)
+        for n in (2, 0xFFFF_FFFF, 0x1000_0000):
+            guest.run(gpu.create_blob(1, 4096, [(place, 4096)], n_entries=n),
+                      gpu.ERR_INVALID_PARAMETER)
+        guest.run(gpu.create_blob(1, 4096, [(place, 4096)]))
+        for type_, size in ((gpu.RESOURCE_MAP_BLOB, 16), (gpu.RESOURCE_UNMAP_BLOB, 8)):
+            guest.run(gpu.command(type_, bytes(size)), gpu.ERR_UNSPEC)
+        plain = self.machine(features=BLOBS & ~(1 << gpu.F_RESOURCE_UUID))
+        place = plain.guest.memory.put(bytes(4096), 4096)
+        plain.guest.run(gpu.create_blob(1, 4096, [(place, 4096)], flags=4),
+                        gpu.ERR_INVALID_PARAMETER)
+        plain.guest.run(gpu.create_blob(1, 4096, [(place, 4096)], flags=3))
+
+    @proves("H-163", "H-164", "H-170", "SPEC-246", "SPEC-247")
+    def test_host_blobs(self):
+        """Without 3D there are no blobs of the host's."""
+        machine, guest = self.begin()
+        for mem, entries in ((2, []), (2, [(0x10_0000, 4096)]), (3, [(0x10_0000, 4096)])):
+            for blob_id in (0, 1):
+                guest.run(gpu.create_blob(1, 4096, entries, mem=mem, blob_id=blob_id),
+                          gpu.ERR_INVALID_PARAMETER)
+        machine.check_alive()
+
 
 if __name__ == "__main__":
     case.main()

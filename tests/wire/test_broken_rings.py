@@ -143,6 +143,16 @@ class Broken(case.WireTest):
                 self.check_reset_helps(machine)
                 machine.guest.unref(77, gpu.ERR_INVALID_RESOURCE_ID)
 
+    @proves("SPEC-003", "SPEC-004")
+    def test_the_driver_is_told(self):
+        """NEEDS_RESET is followed by a notification of a changed configuration."""
+        machine = self.machine()
+        Breaker(machine).table((0, 40, NEXT, 1))
+        self.check_broken(machine)
+        backend = machine.vm.backend
+        wait.wait_fd(backend.fileno(), "a configuration change", machine.daemon)
+        self.assertEqual(struct.unpack("<III", backend.recv(12))[0], 2)
+
     @proves("H-009")
     def test_table_without_the_feature(self):
         machine = self.machine(features=FEATURES & ~(1 << gpu.F_INDIRECT_DESC))

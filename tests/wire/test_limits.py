@@ -3,8 +3,9 @@
 """What a guest can make the host keep has a limit, and all of it comes back."""
 
 import random
+import resource
 
-from rig import case, gpu
+from rig import case, gpu, picture
 from rig.case import proves
 from rig.gpu import Rect
 
@@ -207,6 +208,31 @@ class Leaks(case.WireTest):
                 machine.guest.update_cursor(0, 1, 1, 1)
                 machine.guest.update_cursor(0, 1, 1, 2, expect=gpu.ERR_INVALID_PARAMETER)
         self.check_growth(machine, round_, 1000)
+
+
+class Descriptors(case.WireTest):
+    @proves("H-146", "H-142")
+    def test_few_descriptors(self):
+        """Images are memfds from 1 MiB on. Without one more descriptor: OUT_OF_MEMORY, no more."""
+        machine = self.machine("--heads=16")
+        guest, daemon = machine.guest, machine.daemon
+        side = 512
+        whole = Rect(0, 0, side, side)
+        guest.show(0, 1, side, side, picture.noise(side, side, 1))
+        used = daemon.n_fds()
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (used + 6, used + 6))
+        answers = []
+        for id_ in range(2, 14):
+            guest.create(id_, side, side)
+            answers.append(guest.vm.control.run(gpu.set_scanout(1, id_, whole), 24).type)
+        self.assertIn(gpu.OK_NODATA, answers)
+        self.assertEqual(answers[-1], gpu.ERR_OUT_OF_MEMORY)
+        guest.set_scanout(1, 0, whole)
+        for id_ in range(2, 14):
+            guest.unref(id_)
+        guest.create(2, side, side)
+        guest.set_scanout(1, 2, whole)
+        machine.check_alive()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from rig import case, gpu, wait
 from rig.case import proves
 from rig.packed_ring import DESC, DISABLE, ENABLE, FRESH, WRAP, available, used
 from rig.qemu_display import QemuDisplay
-from rig.ring import INDIRECT, NEXT, WRITE
+from rig.ring import INDIRECT, NEXT, WRITE, Buffer
 from rig.vhost import Msg, Proto
 from rig.vm import FEATURES, PROTOCOL
 
@@ -86,6 +86,24 @@ class Sizes(PackedTest):
             queue.publish()
             queue.wait(*pending)
             self.assertEqual([p.answer.size for p in pending], rooms)
+
+
+class Contents(PackedTest):
+    @proves("SPEC-072")
+    def test_what_is_read_and_written(self):
+        """What is to be read is not written, and what is to be written is not read."""
+        machine = self.packed(16)
+        queue, memory = machine.vm.control, machine.vm.memory
+        request, room = queue.place(gpu.create_2d(5, 1, 8, 8), 64)
+        memory.write(room, gpu.unref(5)[:24].ljust(64, b"\xA5"))
+        before = memory.read(request, 40)
+        pending = queue.add_buffers([Buffer(request, 40), Buffer(room, 64, True)],
+                                    indirect=False, request=gpu.create_2d(5, 1, 8, 8),
+                                    request_gpa=request)
+        queue.publish()
+        self.assertEqual(queue.wait(pending).type, gpu.OK_NODATA)
+        self.assertEqual(memory.read(request, 40), before)
+        machine.guest.unref(5)
 
 
 class Events(PackedTest):
