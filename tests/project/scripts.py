@@ -97,6 +97,10 @@ class Packages(unittest.TestCase):
                                 check=True).stdout.splitlines()
         self.assertTrue(any(line.split()[1] == "meson" for line in listed))
         self.assertEqual({line.split()[0] for line in listed}, {"build"})
+        everything = subprocess.run([needs, "--list"], stdout=subprocess.PIPE, text=True,
+                                    check=True).stdout.splitlines()
+        self.assertEqual({line.split()[0] for line in everything},
+                         {"build", "guest", "test", "check"})
         wrong = subprocess.run([needs, "guests"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                check=False)
         self.assertEqual(wrong.returncode, 2)
