@@ -143,11 +143,13 @@ build_release() {
 		-Dguest_tests=enabled
 }
 
-# cached SCRIPT: have a script make what it makes of Debian's packages, unless it is there.
+# cached SCRIPT ARGUMENTS…: have a script make what it makes of Debian's packages, unless it is there,
+# and say where that is.
 cached() {
-	local mirror
+	local script=$1 mirror
+	shift
 	mirror=$("$root/scripts/needs" --mirror)
-	"$root/scripts/$1" ${mirror:+--mirror "$mirror"}
+	"$root/scripts/$script" ${mirror:+--mirror "$mirror"} "$@"
 }
 
 # Make the guest's disk, unless it is there.

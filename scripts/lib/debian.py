@@ -2,7 +2,7 @@
 """What the scripts share that make something of Debian's packages and keep it in a cache.
 
 It lies in $ORIEL_CACHE, else $XDG_CACHE_HOME/oriel, else ~/.cache/oriel, under a name that is a
-hash of the script that makes it: a change there makes another one. Concurrent calls wait for each
+hash of the script that makes it and of what it was asked for: a change there makes another one. Concurrent calls wait for each
 other. The mirror is the one of the host's apt sources; other hosts name it with --mirror.
 """
 
@@ -18,6 +18,9 @@ import tempfile
 import time
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# What nobody reads there.
+UNREAD = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*",
+          "/usr/share/lintian/*"]
 PROGRAM = pathlib.Path(sys.argv[0]).name
 
 
@@ -81,16 +84,20 @@ def run_logged(what, command, log, **more):
         stop("\n".join([f"{command[0]} failed with status {status}; its last words:"] + tail))
 
 
-def bootstrap_command(suite, packages, excluded, hooks):
-    """mmdebstrap's command line up to its suite; nothing is kept but what the hooks carry out."""
-    command = ["mmdebstrap", "--variant=minbase", "--format=null", f"--keyring={KEYRING}",
+def bootstrap_command(mirror, suite, packages, hooks=(), archive=None):
+    """mmdebstrap's command line: the root becomes a tar archive, or only the hooks see it."""
+    command = ["mmdebstrap", "--variant=minbase", f"--keyring={KEYRING}",
+               "--format=" + ("null" if archive is None else "tar"),
                "--include=" + ",".join(packages)]
-    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in excluded]
+    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD]
     # If the host dies, so does what is being made: nothing needs to reach the disk.
     command += ["--dpkgopt=force-unsafe-io"]
     command += host_apt_options()
+    if suite == "sid":
+        # Its lists are renewed several times a day, and a mirror may be behind.
+        command += ["--aptopt=Acquire::Check-Valid-Until \"false\""]
     command += [f"--customize-hook={hook}" for hook in hooks]
-    return command + [suite, "/dev/null"]
+    return command + [suite, str(archive or "/dev/null"), f"deb {mirror} {suite} main"]
 
 
 def make(programs, fill, mirror, folder):
@@ -113,18 +120,24 @@ def make(programs, fill, mirror, folder):
     say(f"made in {time.monotonic() - started:.0f} s")
 
 
-def run(script, name, programs, fill):
-    """The whole of such a script: print the folder name-HASH, which fill(mirror, folder) makes."""
+def argument_parser(script):
     usage = script["__doc__"].splitlines()
     parser = argparse.ArgumentParser(usage=usage[2].partition(": ")[2], description=usage[0])
     parser.add_argument("--rebuild", action="store_true", help="make it anew, with newer packages")
     parser.add_argument("--mirror", help="Debian mirror; default: that of the host's apt sources")
     parser.add_argument("--if-cached", action="store_true",
                         help="make nothing: exit with status 1 if there is none yet")
-    options = parser.parse_args()
+    return parser
 
+
+def run(script, options, name, programs, fill, asked_for=()):
+    """The whole of such a script: print the folder name-HASH, which fill(mirror, folder) makes.
+
+    asked_for: words that decide, beside the script, what it makes.
+    """
     sources = [pathlib.Path(script["__file__"]), pathlib.Path(__file__)]
-    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    content = [path.read_bytes() for path in sources] + [word.encode() for word in asked_for]
+    key = hashlib.sha256(b"\0".join(content)).hexdigest()[:12]
     cache = cache_folder()
     folder = cache / f"{name}-{key}"
     if not options.rebuild and folder.is_dir():
