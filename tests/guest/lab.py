@@ -11,6 +11,7 @@ import subprocess
 import machine
 import picture
 from process import Child, Failure, Skip, wait_for
+from relay import Relay
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -26,13 +27,15 @@ HARDWARE = {
     # Without QEMU's display the monitors are ours.
     "4k": (["--qemu-display=off", "--head=3840x2160@75,name=Large,serial=75"], "", False),
     # QEMU's generic device, beside which QEMU knows nothing of what ours offers. Packed rings are
-    # ours to offer there, whatever QEMU is told.
+    # ours to offer there, whatever QEMU is told: to have split ones, that offer is hidden from it.
     "generic": ([], ",packed=on", False),
+    "generic, split": ([], ",packed=off", False),
     "8k": (["--qemu-display=off", "--head=7680x4320,dpi=200"], "", False),
 }
 
 # Where Debian has UEFI firmware that starts a kernel given to QEMU.
 FIRMWARE = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
+RING_PACKED = 1 << 34
 LISTENING = "00010000"  # /proc/net/unix: __SO_ACCEPTCON
 
 
@@ -105,7 +108,7 @@ class Lab:
         qemu = self.options.qemu
         if self.is_generic:
             qemu = self.find_newer_qemu()
-            device = ["-chardev", f"socket,id=gpu_socket,path={self.device_socket}",
+            device = ["-chardev", f"socket,id=gpu_socket,path={self.generic_socket()}",
                       "-device", "vhost-user-test-device-pci,id=gpu,chardev=gpu_socket,"
                       f"virtio-id=16,num_vqs=2,vq_size=256,config_size=20{properties}"]
         firmware = []
@@ -119,6 +122,14 @@ class Lab:
                                        kernel, self.options.agent,
                                        self.folder / f"machine-{self.n_started}", device, firmware)
         self.kernel = kernel
+
+    def generic_socket(self):
+        """Where QEMU's generic device finds ours."""
+        if self.hardware != "generic, split":
+            return self.device_socket
+        path = self.folder / f"relay-{self.n_started}.sock"
+        Relay(path, self.device_socket, RING_PACKED)
+        return path
 
     def guest(self, kernel="", hardware=""):
         """The agent of a guest with this kernel that is up, its GPU in nobody's hands."""
