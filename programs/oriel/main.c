@@ -14,6 +14,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "doctor", "say what works on this machine, what does not, and why", run_doctor },
 	{ "shot", "write a picture of a virtual machine's screen", run_shot },
 	{ "size", "give a virtual machine's screen another size", run_size },
 };
