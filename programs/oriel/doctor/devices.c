@@ -141,9 +141,10 @@ void judge_kvm(struct doctor *doctor, const struct answer *answer) {
 	struct report_row *row = report_add(&doctor->report, SECTION_MACHINE, "KVM",
 			"virtual machines at full speed; without it QEMU emulates the processor");
 	int err = judge_open(row, "/dev/kvm", answer);
+	const char *processor = facts_get(facts, "processor");
 	if (err < 0) {
 		if (err == -ENOENT) {
-			advise_kvm_module(row, facts_get(facts, "processor"));
+			advise_kvm_module(row, processor);
 		}
 		return;
 	}
@@ -158,10 +159,15 @@ void judge_kvm(struct doctor *doctor, const struct answer *answer) {
 				strerror((int)error));
 		report_advise(row, error == EBUSY ? "another hypervisor has the processor: end it"
 						  : "see the kernel's log: dmesg");
+	} else if (processor != NULL && strcmp(processor, "no") == 0) {
+		report_set(row, REPORT_DEGRADED,
+				"a virtual machine could be made, but the processor shows "
+				"neither vmx nor svm: guests may not run in it");
+		report_advise(row, "if a guest stays dark, start it without KVM: qemu -accel tcg");
 	} else {
 		report_set(row, REPORT_ON, "a virtual machine could be made");
-		doctor->found.has_kvm = true;
 	}
+	doctor->found.kvm = row->state;
 }
 
 void check_kvm(struct doctor *doctor) {

@@ -22,7 +22,7 @@
 
 struct findings {
 	bool has_memfd;
-	bool has_kvm;
+	enum report_state kvm;
 	bool has_gpu; // EGL draws on one
 	uint32_t gpu; // which of EGL's devices
 

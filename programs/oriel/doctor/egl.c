@@ -210,14 +210,12 @@ static void describe_device(struct report_row *row, const struct facts *facts, b
 	const char *gl = facts_get(facts, "gl");
 	const char *node = facts_get(facts, "node");
 	bool is_es = gl != NULL && strncmp(gl, "OpenGL ES", 9) == 0;
-	report_set(row, is_software ? REPORT_DEGRADED : REPORT_ON,
-			"%.100s%s, %s%.80s; %s%.60s; dma-buf "
-			"export: %s",
-			facts_get(facts, "renderer"),
-			is_software ? " (draws with the processor)" : "", is_es ? "" : "OpenGL ",
-			gl != NULL ? gl : "of no version", node != NULL ? "" : "no render node",
-			node != NULL ? node : "",
-			facts_is_true(facts, "dmabuf_export") ? "yes" : "no");
+	report_set(row, is_software ? REPORT_DEGRADED : REPORT_ON, "%.100s%s; %s%.80s; %s%.60s; %s",
+			facts_get(facts, "renderer"), is_software ? ", in software" : "",
+			is_es ? "" : "OpenGL ", gl != NULL ? gl : "of no version",
+			node != NULL ? "" : "no render node", node != NULL ? node : "",
+			facts_is_true(facts, "dmabuf_export") ? "exports dma-bufs"
+							      : "no dma-buf export");
 }
 
 void judge_egl_device(struct doctor *doctor, uint32_t index, const struct answer *answer) {

@@ -69,7 +69,7 @@ static void judge_qemu_version(struct doctor *doctor, struct report_row *row, co
 				found->has_generic ? "; has vhost-user-test-device-pci too" : "");
 		return;
 	}
-	if (found->has_kvm) {
+	if (found->kvm != REPORT_OFF) {
 		found->has_qemu = true;
 		report_set(row, REPORT_DEGRADED, "%s, %.200s; Oriel is tried with 10 and later",
 				name, path);

@@ -54,7 +54,7 @@ static int try_virglrenderer(FILE *out, const void *arg) {
 	const char *series = dlsym(library, "virgl_renderer_resource_map_fixed") != NULL
 					     ? "newer than 1.1"
 			     : dlsym(library, "virgl_set_log_callback") != NULL ? "1.0 or 1.1"
-										: "0.10 or older";
+										: "0.10";
 	fact_write(out, "series", series);
 	write_file_name(out, probe_get_symbol(out, library, "virgl_renderer_init"));
 	return 0;
@@ -74,7 +74,7 @@ void check_virglrenderer(struct doctor *doctor) {
 		report_set(row, REPORT_OFF, "%s", no_library != NULL ? no_library : "no answer");
 		doctor_advise_package(doctor, row, "libvirglrenderer1");
 	} else {
-		report_set(row, REPORT_ON, "%.100s, %s", file != NULL ? file : LIBRARY, series);
+		report_set(row, REPORT_ON, "%s (%.100s)", series, file != NULL ? file : LIBRARY);
 	}
 	answer_finish(&answer);
 }
@@ -116,7 +116,7 @@ static void judge_drawing(struct doctor *doctor, struct report_row *row, const s
 	found->virgl = is_software ? REPORT_DEGRADED : REPORT_ON;
 	found->has_dmabuf_export = !is_software && facts_is_true(facts, "dmabuf_export");
 	report_set(row, found->virgl, "%s%s; virglrenderer %.20s; capsets %s", found->renderer,
-			is_software ? " (draws with the processor)" : "",
+			is_software ? ", in software" : "",
 			version != NULL ? version : "of some version", capsets);
 	if (is_software && found->has_gpu) {
 		report_advise(row, "EGL knows a GPU: oriel-gpu --renderer=egl:%" PRIu32,

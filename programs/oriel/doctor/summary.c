@@ -24,8 +24,11 @@ static void summarize_machines(struct doctor *doctor) {
 	if (!doctor->found.has_qemu) {
 		report_set(row, REPORT_OFF, "there is no QEMU that Oriel works with");
 		report_advise(row, "see QEMU; other VMMs do not need it");
-	} else if (!doctor->found.has_kvm) {
-		report_set(row, REPORT_DEGRADED, "slow, without KVM");
+	} else if (doctor->found.kvm != REPORT_ON) {
+		report_set(row, REPORT_DEGRADED, "%s",
+				doctor->found.kvm == REPORT_OFF ? "slow, without KVM"
+								: "KVM is there, but may not work; "
+								  "without it, slow");
 		report_advise(row, "see KVM");
 	} else {
 		report_set(row, REPORT_ON, "at full speed, with KVM");

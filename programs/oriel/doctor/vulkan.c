@@ -13,6 +13,8 @@
 /** VkResult's VK_SUCCESS; VK_INCOMPLETE says that there are more devices than there was room. */
 #define VK_SUCCESS 0
 #define VK_INCOMPLETE 5
+/** No driver is installed, or none that finds its hardware. */
+#define VK_ERROR_INCOMPATIBLE_DRIVER (-9)
 #define VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO 1
 
 /** VkInstanceCreateInfo. All zero but for the type: no application, layers or extensions. */
@@ -106,6 +108,9 @@ static int try_vulkan(FILE *out, const void *arg) {
 	const struct instance_info info = { .type = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO };
 	void *instance = NULL;
 	int32_t result = create_instance(&info, NULL, &instance);
+	if (result == VK_ERROR_INCOMPATIBLE_DRIVER) {
+		return 0;
+	}
 	if (result != VK_SUCCESS) {
 		return fail(out, "vkCreateInstance", result);
 	}
@@ -117,6 +122,7 @@ void judge_vulkan(struct doctor *doctor, const struct answer *answer) {
 	struct report_row *row = report_add(&doctor->report, SECTION_GRAPHICS, "Vulkan",
 			"Vulkan in guests (Venus), which this version does not have yet");
 	const char *error = facts_get(facts, "no_library");
+	const char *version = facts_get(facts, "version");
 	if (answer->failure[0] != '\0') {
 		report_set(row, REPORT_OFF, "Vulkan %s", answer->failure);
 		return;
@@ -141,7 +147,6 @@ void judge_vulkan(struct doctor *doctor, const struct answer *answer) {
 		n++;
 	}
 	error = facts_get(facts, "error");
-	const char *version = facts_get(facts, "version");
 	if (n > 0) {
 		report_set(row, has_gpu ? REPORT_ON : REPORT_DEGRADED, "%.20s: %s",
 				version != NULL ? version : "some version", names);
