@@ -28,8 +28,7 @@ struct options {
 static void print_help(void) {
 	fputs("usage: oriel doctor [OPTION]...\n"
 	      "\n"
-	      "Say which features of Oriel work on this machine, why others do not, and what to "
-	      "do.\n"
+	      "Say what of Oriel works on this machine, what does not, why, and what to do.\n"
 	      "\n"
 	      "      --json             write one JSON object, for programs\n"
 	      "      --timeout=SECONDS  how long each test may take; default: 10\n"

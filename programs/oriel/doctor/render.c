@@ -51,10 +51,12 @@ static int try_virglrenderer(FILE *out, const void *arg) {
 		return 0;
 	}
 	// The library has no function that says its version, but each series brought new functions.
-	const char *series = dlsym(library, "virgl_renderer_resource_map_fixed") != NULL
-					     ? "newer than 1.1"
-			     : dlsym(library, "virgl_set_log_callback") != NULL ? "1.0 or 1.1"
-										: "0.10";
+	const char *series = "0.10";
+	if (dlsym(library, "virgl_renderer_resource_map_fixed") != NULL) {
+		series = "newer than 1.1";
+	} else if (dlsym(library, "virgl_set_log_callback") != NULL) {
+		series = "1.0 or 1.1";
+	}
 	fact_write(out, "series", series);
 	write_file_name(out, probe_get_symbol(out, library, "virgl_renderer_init"));
 	return 0;

@@ -28,11 +28,21 @@ struct report_row *report_add(struct report *report, const char *section, const 
 	return row;
 }
 
+/** Texts come from drivers, programs and paths, and go to terminals and into JSON. */
+static void clean(char *text) {
+	for (; *text != '\0'; text++) {
+		if (*text < ' ' || *text > '~') {
+			*text = '?';
+		}
+	}
+}
+
 void report_set(struct report_row *row, enum report_state state, const char *format, ...) {
 	va_list args;
 	va_start(args, format);
 	row->state = state;
 	vsnprintf(row->found, sizeof(row->found), format, args);
+	clean(row->found);
 	va_end(args);
 }
 
@@ -40,6 +50,7 @@ void report_advise(struct report_row *row, const char *format, ...) {
 	va_list args;
 	va_start(args, format);
 	vsnprintf(row->remedy, sizeof(row->remedy), format, args);
+	clean(row->remedy);
 	va_end(args);
 }
 

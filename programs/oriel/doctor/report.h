@@ -51,7 +51,8 @@ struct report_style {
 struct report_row *report_add(struct report *report, const char *section, const char *name,
 		const char *matters);
 
-/** Say what was found; the last word counts. */
+/** Say what was found; the last word counts. What is not printable ASCII becomes '?', here and
+ * below. */
 void report_set(struct report_row *row, enum report_state state, const char *format, ...)
 		ORIEL_PRINTF(3, 4);
 

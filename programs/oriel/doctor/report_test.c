@@ -112,6 +112,15 @@ static void test_names_and_rows_that_do_not_fit(void **state) {
 	assert_string_equal(report.rows[0].name, "a name that is longer than a na");
 }
 
+static void test_terminals_are_spared(void **state) {
+	(void)state;
+	struct report_row *row = report_add(&report, "S", "a", NULL);
+	report_set(row, REPORT_OFF, "%s", "a\33[31mb\xff\n");
+	report_advise(row, "%s", "\a");
+	assert_string_equal(row->found, "a?[31mb??");
+	assert_string_equal(row->remedy, "?");
+}
+
 static void test_files_are_no_terminals(void **state) {
 	(void)state;
 	setenv("TERM", "xterm", 1);
@@ -131,6 +140,7 @@ int main(void) {
 		cmocka_unit_test_setup(test_long_texts_are_wrapped, setup),
 		cmocka_unit_test_setup(test_no_line_is_too_long, setup),
 		cmocka_unit_test_setup(test_names_and_rows_that_do_not_fit, setup),
+		cmocka_unit_test_setup(test_terminals_are_spared, setup),
 		cmocka_unit_test_setup(test_files_are_no_terminals, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
