@@ -57,7 +57,7 @@ void answer_finish(struct answer *answer) {
 void doctor_advise_package(const struct doctor *doctor, struct report_row *row,
 		const char *package) {
 	if (doctor->is_debian) {
-		report_advise(row, "apt install %s", package);
+		report_advise(row, "sudo apt install %s", package);
 	} else {
 		report_advise(row, "install what Debian calls %s", package);
 	}

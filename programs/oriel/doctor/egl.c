@@ -271,7 +271,7 @@ static uint64_t judge_egl(const struct doctor *doctor, struct report_row *row,
 	} else if (facts_get_number(&answer->facts, "devices", DOCTOR_MAX_DEVICES, &n) < 0 ||
 			n == 0) {
 		report_set(row, REPORT_OFF, LIBRARY " knows no device");
-		doctor_advise_package(doctor, row, "libegl-mesa0, or your GPU vendor's EGL");
+		doctor_advise_package(doctor, row, "libegl-mesa0 (or your GPU vendor's EGL)");
 	} else {
 		report_set(row, REPORT_ON, "%" PRIu64 " device%s", n, n == 1 ? "" : "s");
 	}

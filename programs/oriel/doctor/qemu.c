@@ -29,6 +29,17 @@ static const char *qemu_architecture(void) {
 	return machine.machine;
 }
 
+/** Debian's package of a QEMU. */
+static const char *qemu_package(const char *name) {
+	if (strstr(name, "x86_64") != NULL || strstr(name, "i386") != NULL) {
+		return "qemu-system-x86";
+	}
+	if (strstr(name, "aarch64") != NULL || strstr(name, "arm") != NULL) {
+		return "qemu-system-arm";
+	}
+	return "qemu-system"; // all of them
+}
+
 /** Look for a program in PATH. */
 static int find_in_path(const char *name, char *ret, size_t size) {
 	const char *path = getenv("PATH");
@@ -114,8 +125,7 @@ void check_qemu(struct doctor *doctor) {
 				"running virtual machines; other VMMs that speak vhost-user do "
 				"too");
 		report_set(row, REPORT_OFF, "%s is not in PATH", name);
-		doctor_advise_package(doctor, row,
-				strcmp(name, "qemu-system-x86_64") == 0 ? "qemu-system-x86" : name);
+		doctor_advise_package(doctor, row, qemu_package(name));
 		return;
 	}
 	struct answer version, devices;
@@ -183,7 +193,12 @@ void check_libvirt(struct doctor *doctor) {
 	}
 	if (path[0] == '\0') {
 		report_set(row, REPORT_OFF, "no *oriel*.json where libvirt looks");
-		report_advise(row, "sudo ln -s " ORIEL_DESCRIPTOR " /etc/qemu/vhost-user/");
+		if (access(ORIEL_DESCRIPTOR, R_OK) == 0) {
+			report_advise(row, "sudo mkdir -p /etc/qemu/vhost-user && sudo ln "
+					   "-s " ORIEL_DESCRIPTOR " /etc/qemu/vhost-user/");
+		} else {
+			report_advise(row, "install Oriel, with --prefix=/usr");
+		}
 	} else if (read_descriptor(path, program, sizeof(program)) < 0) {
 		report_set(row, REPORT_OFF, "%.250s names no program", path);
 	} else if (access(program, X_OK) < 0) {

@@ -155,7 +155,7 @@ void judge_vulkan(struct doctor *doctor, const struct answer *answer) {
 	report_set(row, REPORT_OFF, "%s%.150s",
 			error != NULL ? "no device: " : LIBRARY " has no driver",
 			error != NULL ? error : "");
-	doctor_advise_package(doctor, row, "mesa-vulkan-drivers, or your GPU vendor's");
+	doctor_advise_package(doctor, row, "mesa-vulkan-drivers (or your GPU vendor's)");
 }
 
 void check_vulkan(struct doctor *doctor) {
