@@ -42,6 +42,7 @@ struct oriel_gpu {
 
 	struct oriel_heads heads;
 	uint32_t events_read;
+	uint64_t change_of_event; // heads.n_changes when EVENT_DISPLAY was raised last
 
 	// The response that is being written; one at a time.
 	uint8_t response[ORIEL_MAX_RESPONSE_SIZE];

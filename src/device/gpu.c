@@ -79,10 +79,10 @@ static void gpu_read_config(struct oriel_virtio *virtio, uint32_t offset, void *
 /** Tell the driver that its outputs changed: it asks for them then. */
 static void raise_display_event(struct oriel_gpu *gpu) {
 	if ((gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY) != 0) {
-		return; // it was told, and is told again if it clears the event without having
-			// asked
+		return; // it was told, and asks before or after it clears the event
 	}
 	gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
+	gpu->change_of_event = gpu->heads.n_changes;
 	const struct oriel_virtio_listener *listener = &gpu->base.listener;
 	if (listener->handle_config_change != NULL) {
 		listener->handle_config_change(listener->user);
@@ -101,9 +101,11 @@ static void gpu_write_config(struct oriel_virtio *virtio, uint32_t offset, const
 			gpu->events_read &= ~((uint32_t)bytes[at - offset] << (8 * i));
 		}
 	}
-	// A driver asks first and clears then. What changed in between would be lost.
+	// A driver that asks first and clears then would lose what changed in between. One that
+	// has not asked yet will ask, and sees its event cleared.
 	const bool is_cleared = (before & ~gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY) != 0;
-	if (is_cleared && gpu->heads.n_told != gpu->heads.n_changes) {
+	const bool has_asked = gpu->heads.n_told >= gpu->change_of_event;
+	if (is_cleared && has_asked && gpu->heads.n_told != gpu->heads.n_changes) {
 		raise_display_event(gpu);
 	}
 }

@@ -3,6 +3,7 @@
 """Sizes that viewers want: the guest is told, by event and notification, and asks again."""
 
 import os
+import select
 import struct
 import subprocess
 
@@ -73,6 +74,21 @@ class Sizes(case.WireTest):
         self.assertEqual(self.events(machine), 0)
         wishing.set_size(0, 0)
         self.assertEqual(machine.guest.display_info().heads()[0], (Rect(0, 0, 0, 0), 0, 0))
+
+    @proves("SPEC-201")
+    def test_cleared_before_asking(self):
+        """A driver may clear the event first and ask then: it is cleared, and told once."""
+        machine = self.machine("--size=800x600")
+        wishing = self.viewer(machine)
+        for width in (1024, 900):
+            wishing.set_size(width, 600)
+            self.wait_notification(machine)
+            self.assertEqual(self.events(machine), 1)
+            self.clear(machine)
+            self.assertEqual(self.events(machine), 0)
+            self.assertEqual(machine.guest.display_info().heads()[0][0], Rect(0, 0, width, 600))
+            machine.vm.conn.get_config(0, 16)
+            self.assertFalse(select.select([machine.vm.backend], [], [], 0)[0], "told again")
 
     def test_refused(self):
         """Sizes that cannot be, scanouts that are not there, and screens that are the VMM's."""
