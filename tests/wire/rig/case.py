@@ -18,7 +18,8 @@ TIMEOUT_S = 110
 def proves(*rows):
     """Say which rows of the references a test proves.
 
-    SPEC-n: conformance. H-n: hostile input. D-n: places where the references differ. C-n: defects
+    SPEC-n: conformance. H-n: hostile input. L-n, W-n, E-n, B-n, O-n: habits of drivers (Linux,
+    Windows, UEFI, BSDs and Haiku, others). D-n: places where the references differ. C-n: defects
     of QEMU's back-end. A-n: vhost-user. FE4-n: security bugs of others.
     """
     def mark(function):
