@@ -15,6 +15,8 @@ import re
 import sys
 import unittest
 
+# Rows of these kinds have three digits.
+LONG_KINDS = ("SPEC", "H")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/conformance.md"
 
@@ -22,20 +24,23 @@ HEAD = """<!-- SPDX-License-Identifier: MIT -->
 # Conformance
 
 What this device is held against, and which test proves it. SPEC-n are requirements of virtio 1.4,
-in the order of its text; H-n are inputs of a hostile guest or a confused VMM. Tests in `tests/wire`
-talk to the real daemon and know only the protocols; those in `src` are unit tests. This page is made
-by `tests/conformance/rows.py --write` from the tests themselves, and a test fails when it is not
-up to date.
+in the order of its text; H-n are inputs of a hostile guest or a confused VMM. L-n, W-n, E-n, B-n
+and O-n are what drivers do and rely on beyond the standard: Linux, Windows, UEFI, the BSDs and
+Haiku, and others (rcore, SerenityOS, Redox, Fuchsia, NuttX, U-Boot, Asterinas, SeaVGABIOS);
+`tests/wire/test_guests_*` replay them. Tests in `tests/wire` talk to the real daemon and know
+only the protocols; those in `src` are unit tests. This page is made by `tests/conformance/rows.py
+--write` from the tests themselves, and a test fails when it is not up to date.
 
 """
 
 
 def expand(kind, words):
-    """SPEC-001 … of "001-025 030"."""
+    """SPEC-001 … of "001-025 030"; L-1 … of "1-12"."""
+    digits = 3 if kind in LONG_KINDS else 1
     for word in words:
         first, _, last = word.partition("-")
         for number in range(int(first), int(last or first) + 1):
-            yield f"{kind}-{number:03}"
+            yield f"{kind}-{number:0{digits}}"
 
 
 def read_rows():
@@ -104,9 +109,10 @@ def main():
               if row not in proved and row not in reasons]
     faults += [f"{row}: left out, and yet a test names it: {proved[row][0]}" for row in reasons
                if row in proved]
+    kinds = {row.split("-")[0] for row in rows}
     faults += [f"{row}: named by {tests[0]}, but there is no such row"
                for row, tests in proved.items()
-               if row.startswith(("SPEC-", "H-")) and row not in rows]
+               if row.split("-")[0] in kinds and row not in rows]
     page = make_page(rows, reasons, proved)
     if sys.argv[1:] == ["--write"]:
         PAGE.write_text(page)
