@@ -2,6 +2,7 @@
 /* See fd_stream.h. */
 #include "base/fd_stream.h"
 
+#include "base/arith.h"
 #include "base/error.h"
 #include "base/fd.h"
 
@@ -158,14 +159,21 @@ void oriel_fd_output_end_take(struct oriel_fd_output *out, const struct oriel_wr
 	out->end = (size_t)(w->cur - out->bytes);
 }
 
-/** Send the bytes up to stop, with fd (-1: none). Returns how many went, or a negative errno. */
-static ssize_t send_part(const struct oriel_fd_output *out, int socket, size_t stop, int fd) {
+/**
+ * Send the bytes up to stop, with fd (-1: none), and the tail if they are the last ones. Returns
+ * how many went, or a negative errno.
+ */
+static ssize_t send_part(const struct oriel_fd_output *out, int socket, size_t stop, int fd,
+		const struct iovec *tail) {
 	union {
 		struct cmsghdr align;
 		uint8_t bytes[CONTROL_SIZE(1)];
 	} control = { 0 };
-	struct iovec iov = { .iov_base = out->bytes + out->begin, .iov_len = stop - out->begin };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov[] = {
+		{ .iov_base = out->bytes + out->begin, .iov_len = stop - out->begin },
+		*tail,
+	};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = stop == out->end ? 2 : 1 };
 	if (fd >= 0) {
 		msg.msg_control = control.bytes;
 		msg.msg_controllen = sizeof(control.bytes);
@@ -189,16 +197,35 @@ static ssize_t send_part(const struct oriel_fd_output *out, int socket, size_t s
 }
 
 int oriel_fd_output_send(struct oriel_fd_output *out, int socket) {
-	while (out->begin < out->end) {
+	return oriel_fd_output_send_with(out, socket, NULL, 0);
+}
+
+/** Queue what is left of a tail. */
+static void queue_tail(struct oriel_fd_output *out, const struct iovec *tail) {
+	struct oriel_writer w = oriel_fd_output_begin(out);
+	oriel_write_bytes(&w, tail->iov_base, tail->iov_len);
+	oriel_fd_output_end_take(out, &w, -1);
+}
+
+int oriel_fd_output_send_with(struct oriel_fd_output *out, int socket, const uint8_t *bytes,
+		size_t size) {
+	struct iovec tail = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
+	while (out->begin < out->end || tail.iov_len > 0) {
 		// One descriptor a call, and nothing of the next one's message.
 		bool has_fd = out->n_fds > 0 && out->fds[0].at == out->begin;
 		size_t i_next = has_fd ? 1 : 0;
 		size_t stop = i_next < out->n_fds ? out->fds[i_next].at : out->end;
-		ssize_t n = send_part(out, socket, stop, has_fd ? out->fds[0].fd : -1);
+		ssize_t n = send_part(out, socket, stop, has_fd ? out->fds[0].fd : -1, &tail);
+		if (n == -EAGAIN && tail.iov_len > 0) {
+			queue_tail(out, &tail);
+		}
 		if (n < 0) {
 			return (int)n;
 		}
-		out->begin += (size_t)n;
+		size_t n_queued = oriel_min_size((size_t)n, stop - out->begin);
+		out->begin += n_queued;
+		tail.iov_base = (uint8_t *)tail.iov_base + ((size_t)n - n_queued);
+		tail.iov_len -= (size_t)n - n_queued;
 		if (has_fd && n > 0) {
 			oriel_fd_close(&out->fds[0].fd);
 			out->n_fds--;

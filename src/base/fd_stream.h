@@ -99,4 +99,12 @@ void oriel_fd_output_end_take(struct oriel_fd_output *out, const struct oriel_wr
 ORIEL_MUST_CHECK
 int oriel_fd_output_send(struct oriel_fd_output *out, int socket);
 
+/**
+ * The same, and then size bytes from where they lie (size 0: none), as the end of the last message.
+ * Only what the socket does not take of them is queued, so there must be room for all of them.
+ */
+ORIEL_MUST_CHECK
+int oriel_fd_output_send_with(struct oriel_fd_output *out, int socket, const uint8_t *bytes,
+		size_t size);
+
 #endif

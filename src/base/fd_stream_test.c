@@ -2,6 +2,7 @@
 /* Tests of fd_stream.h, over socketpairs. */
 #include "base/fd_stream.h"
 
+#include "base/arith.h"
 #include "base/fd.h"
 #include "fixture/check.h"
 
@@ -14,6 +15,35 @@
 #include <unistd.h>
 
 #define CAPACITY 4096
+
+// Bytes that sendmsg() still takes; then the socket is full. SIZE_MAX: as the kernel likes.
+static size_t room = SIZE_MAX;
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags) {
+	if (room == SIZE_MAX) {
+		return __real_sendmsg(fd, msg, flags);
+	}
+	if (room == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	struct iovec parts[2];
+	struct msghdr less = *msg;
+	less.msg_iov = parts;
+	size_t left = room;
+	assert_true(msg->msg_iovlen <= ORIEL_ARRAY_LEN(parts));
+	for (size_t i = 0; i < msg->msg_iovlen; i++) {
+		parts[i] = msg->msg_iov[i];
+		parts[i].iov_len = oriel_min_size(parts[i].iov_len, left);
+		left -= parts[i].iov_len;
+	}
+	ssize_t n = __real_sendmsg(fd, &less, flags);
+	room -= n > 0 ? (size_t)n : 0;
+	return n;
+}
 
 struct pair {
 	int a, b;
@@ -187,6 +217,40 @@ static void test_a_full_socket_is_waited_for(void **state) {
 	assert_int_equal(n_fds, n_messages);
 }
 
+// Two queued messages, one with a descriptor, and more from elsewhere: the socket is full after
+// each of their bytes.
+static void test_bytes_from_where_they_lie(void **state) {
+	struct pair *pair = *state;
+	static const char *all = "one two and the rest";
+	for (size_t n = 0; n <= strlen(all); n++) {
+		char elsewhere[] = "and the rest";
+		queue(pair, "one ", -1);
+		queue(pair, "two ", make_file(2));
+		room = n;
+		int err = oriel_fd_output_send_with(&pair->out, pair->a, (const uint8_t *)elsewhere,
+				strlen(elsewhere));
+		size_t n_left = oriel_fd_output_get_size(&pair->out);
+		room = SIZE_MAX;
+		CHECK(err == (n < strlen(all) ? -EAGAIN : 0), "%zu: %d", n, err);
+		CHECK(n_left == strlen(all) - n, "%zu: %zu left", n, n_left);
+		memset(elsewhere, '!', strlen(elsewhere)); // it is not looked at any more
+		assert_int_equal(oriel_fd_output_send(&pair->out, pair->a), 0);
+		expect(pair, all);
+		assert_int_equal(take_size(&pair->in), 2);
+		assert_int_equal(take_size(&pair->in), -1);
+	}
+}
+
+static void test_only_bytes_from_where_they_lie(void **state) {
+	struct pair *pair = *state;
+	assert_int_equal(oriel_fd_output_send_with(&pair->out, pair->a, (const uint8_t *)"abc", 3),
+			0);
+	expect(pair, "abc");
+	oriel_fd_close(&pair->b);
+	assert_int_equal(oriel_fd_output_send_with(&pair->out, pair->a, (const uint8_t *)"abc", 3),
+			-ENOTCONN);
+}
+
 static void test_room(void **state) {
 	struct pair *pair = *state;
 	assert_true(oriel_fd_output_has_room(&pair->out, CAPACITY, ORIEL_FD_STREAM_MAX_FDS));
@@ -272,6 +336,9 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_reading_to_the_end_of_a_message, setup,
 				teardown),
 		cmocka_unit_test_setup_teardown(test_a_full_socket_is_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bytes_from_where_they_lie, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_only_bytes_from_where_they_lie, setup,
+				teardown),
 		cmocka_unit_test_setup_teardown(test_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_descriptors_are_refused_and_closed,
 				setup, teardown),
