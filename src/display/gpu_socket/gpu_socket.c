@@ -5,11 +5,13 @@
  * This file has the object, its connection and its turns; what goes out is sender.h's business,
  * what is asked and answered is that of replies.h.
  *
- * Theory of operation. Everything waits until it can be sent: the screen is the queue. One message
- * at a time is written into `out` and sent as far as the socket takes it; only when it is gone is
- * the next one written, from what the screen shows then. So a slow front-end costs memory for one
- * message, and merges frames. EPOLLOUT is waited for only while a begun message is left, and then
- * it is finished before anything else: QEMU reads a message in one go and stands still meanwhile.
+ * Theory of operation. Everything waits until it can be sent: the screen is the queue. A large
+ * message, or a few small ones, is written into `out` and sent as far as the socket takes it; only
+ * when that is gone is the next written, from what the screen shows then. So a slow front-end costs
+ * memory for one message, and merges frames. EPOLLOUT is waited for only while a begun message is
+ * left, and then it is finished before anything else: QEMU reads a message in one go and stands
+ * still meanwhile. Pixels that need no copy are sent from the resource; what the socket does not
+ * take of them at once is copied, so that nothing in `out` depends on what the guest does next.
  * Sending begins in a deferred call, after the device has done its turn and answered the guest.
  *
  * A connection ends in one of two ways. If the front-end closes it, so do we. If it sends what we
@@ -43,6 +45,12 @@
  */
 #define SEND_BUFFER_BYTES ((int)ORIEL_GPU_SOCKET_BAND_BYTES)
 
+/** Small messages go together, until they are so many bytes: it is the calls that cost. */
+#define BATCH_BYTES (128u * 1024u)
+
+/** Room for such a batch, but for its last byte, and the message behind it. */
+#define OUTPUT_BYTES (BATCH_BYTES + ORIEL_GPU_SOCKET_MAX_MESSAGE)
+
 #define INPUT_BYTES (ORIEL_GPU_MESSAGE_HEADER_SIZE + ORIEL_GPU_SOCKET_MAX_REPLY)
 
 struct oriel_gpu_socket {
@@ -57,7 +65,6 @@ struct oriel_gpu_socket {
 	struct oriel_source *source; // NULL: none
 	bool silent;                 // nothing is begun or read any more
 	bool blocked;                // the socket took only part of a message
-	int send_err;                // found while the device was in the middle of something
 	struct oriel_fd_output out;
 	struct oriel_fd_input in;
 
@@ -65,7 +72,7 @@ struct oriel_gpu_socket {
 	struct oriel_gpu_socket_replies replies;
 
 	uint8_t in_bytes[INPUT_BYTES];
-	uint8_t *out_bytes; // ORIEL_GPU_SOCKET_MAX_MESSAGE
+	uint8_t *out_bytes; // OUTPUT_BYTES
 };
 
 static struct oriel_gpu_socket *gpu_socket_of(struct oriel_display *display) {
@@ -98,7 +105,6 @@ static void close_connection(struct oriel_gpu_socket *gs) {
 	oriel_fd_input_init(&gs->in, gs->in_bytes, INPUT_BYTES);
 	gs->silent = false;
 	gs->blocked = false;
-	gs->send_err = 0;
 }
 
 /** The peer is gone, or sending failed for another reason. */
@@ -124,16 +130,13 @@ static void fall_silent(struct oriel_gpu_socket *gs) {
 	update_timer(gs);
 }
 
-/** Write the next message into `out`, which is empty. Returns whether there was one. */
-static bool write_next(struct oriel_gpu_socket *gs) {
-	if (gs->silent) {
-		return false;
-	}
+/** Write the next message, behind those that `out` has. Returns whether there was one. */
+static bool write_next(struct oriel_gpu_socket *gs, struct oriel_gpu_socket_pixels *ret) {
 	struct oriel_writer w = oriel_fd_output_begin(&gs->out);
 	const uint8_t *start = w.cur;
 	oriel_gpu_socket_replies_write_next(&gs->replies, &w);
 	if (w.cur == start && gs->replies.ready && gs->base.screen != NULL) {
-		oriel_gpu_socket_sender_write_next(&gs->sender, gs->base.screen, &w);
+		oriel_gpu_socket_sender_write_next(&gs->sender, gs->base.screen, &w, ret);
 	}
 	assert(!w.failed);
 	if (w.cur == start) {
@@ -143,13 +146,27 @@ static bool write_next(struct oriel_gpu_socket *gs) {
 	return true;
 }
 
+/**
+ * Write what is to be sent next: messages into `out`, which is empty, and in *ret the pixels that
+ * follow them. Returns whether there was anything.
+ */
+static bool write_batch(struct oriel_gpu_socket *gs, struct oriel_gpu_socket_pixels *ret) {
+	*ret = (struct oriel_gpu_socket_pixels){ 0 };
+	bool more = !gs->silent;
+	while (more && ret->size == 0 && oriel_fd_output_get_size(&gs->out) < BATCH_BYTES) {
+		more = write_next(gs, ret);
+	}
+	return oriel_fd_output_get_size(&gs->out) > 0;
+}
+
 /** Send until nothing is left, the socket is full, or the turn is over. Returns 0 or -errno. */
 static int send_turn(struct oriel_gpu_socket *gs) {
+	struct oriel_gpu_socket_pixels pixels = { 0 };
 	size_t n_bytes = 0;
 	gs->blocked = false;
-	while (oriel_fd_output_get_size(&gs->out) > 0 || write_next(gs)) {
-		n_bytes += oriel_fd_output_get_size(&gs->out);
-		int err = oriel_fd_output_send(&gs->out, gs->fd);
+	while (oriel_fd_output_get_size(&gs->out) > 0 || write_batch(gs, &pixels)) {
+		n_bytes += oriel_fd_output_get_size(&gs->out) + pixels.size;
+		int err = oriel_fd_output_send_with(&gs->out, gs->fd, pixels.bytes, pixels.size);
 		if (err == -EAGAIN) {
 			gs->blocked = true;
 			break;
@@ -171,7 +188,7 @@ static void run_work(void *user) {
 	if (gs->source == NULL || gs->blocked) {
 		return;
 	}
-	int err = gs->send_err < 0 ? gs->send_err : send_turn(gs);
+	int err = send_turn(gs);
 	if (err < 0) {
 		lose_connection(gs, err);
 	}
@@ -249,12 +266,6 @@ static void handle_scanout(struct oriel_display *display, uint32_t scanout_id) {
 static void present(struct oriel_display *display, uint32_t scanout_id,
 		const struct oriel_rect *damage) {
 	struct oriel_gpu_socket *gs = gpu_socket_of(display);
-	// Frames of one turn are merged, unless they lie far apart and can go now. An error is
-	// dealt with later: the device does not expect answers to its queries from here.
-	if (gs->source != NULL && !gs->blocked && gs->send_err == 0 &&
-			oriel_gpu_socket_sender_is_wasteful(&gs->sender, scanout_id, damage)) {
-		gs->send_err = send_turn(gs);
-	}
 	oriel_gpu_socket_sender_present(&gs->sender, display->screen, scanout_id, damage);
 	schedule(gs);
 }
@@ -326,10 +337,10 @@ int oriel_gpu_socket_create(struct oriel_loop *loop, const struct oriel_gpu_sock
 	oriel_gpu_socket_sender_init(&gs->sender);
 	oriel_fd_input_init(&gs->in, gs->in_bytes, INPUT_BYTES);
 
-	gs->out_bytes = calloc(1, ORIEL_GPU_SOCKET_MAX_MESSAGE);
+	gs->out_bytes = calloc(1, OUTPUT_BYTES);
 	int err = gs->out_bytes == NULL ? -ENOMEM : 0;
 	if (err == 0) {
-		oriel_fd_output_init(&gs->out, gs->out_bytes, ORIEL_GPU_SOCKET_MAX_MESSAGE);
+		oriel_fd_output_init(&gs->out, gs->out_bytes, OUTPUT_BYTES);
 		err = oriel_loop_add_deferred(loop, run_work, gs, &gs->work);
 	}
 	if (err == 0) {

@@ -12,6 +12,11 @@
 #include "base/rect.h"
 #include "resource/resource.h"
 
+/** Whether pixels of this format are x8r8g8b8 already. */
+static inline bool oriel_pixels_are_bgrx(const struct oriel_format *format) {
+	return format->i_blue == 0;
+}
+
 /** Copy n pixels of the given format from src to dst. They do not overlap; any alignment. */
 void oriel_pixels_copy_as_bgrx(uint8_t *dst, const uint8_t *src, size_t n,
 		const struct oriel_format *format);

@@ -2,10 +2,13 @@
 /*
  * See sender.h.
  *
- * Each scanout has two rectangles: `frame`, what is left of the frame that goes out now, from the
- * top down, and `damage`, what was presented meanwhile. Were they one, then a guest that keeps
- * drawing at the top would keep the bottom from ever going out. Damage inside of what is left of
- * the frame needs no place: those pixels are read later anyhow.
+ * Each scanout has `frame`, what is left of the rectangle that goes out now, from the top down, and
+ * `damage`, what was presented meanwhile. Were they one, then a guest that keeps drawing at the top
+ * would keep the bottom from ever going out. Damage inside of what is left of the frame needs no
+ * place: those pixels are read later anyhow.
+ *
+ * A band whose rows lie together, in the order of bytes that the front-end wants, is not copied but
+ * sent from where it lies.
  */
 #include "display/gpu_socket/sender.h"
 
@@ -13,9 +16,6 @@
 #include "protocol/gpu_socket.h"
 
 #include <assert.h>
-
-/** Pixels that may be sent in vain to save one message: copying them takes about as long. */
-#define MERGE_SLACK_PX 4096u
 
 static_assert(ORIEL_GPU_SOCKET_MAX_SIDE * ORIEL_BYTES_PER_PIXEL <= ORIEL_GPU_SOCKET_BAND_BYTES,
 		"a band has room for one row at least");
@@ -47,7 +47,8 @@ void oriel_gpu_socket_sender_handle_connection(struct oriel_gpu_socket_sender *s
 		scanout->width = 0;
 		scanout->height = 0;
 		scanout->frame = (struct oriel_rect){ 0 };
-		scanout->damage = picture_of(screen, i);
+		const struct oriel_rect picture = picture_of(screen, i);
+		oriel_damage_set(&scanout->damage, &picture);
 		scanout->cursor_changed = true;
 	}
 	sender->n_cursors = 0;
@@ -59,8 +60,9 @@ void oriel_gpu_socket_sender_handle_scanout(struct oriel_gpu_socket_sender *send
 	// All of the new picture, when it is presented: the guest says what changed in the
 	// resource, not how that differs from what was shown before.
 	scanout->frame = (struct oriel_rect){ 0 };
-	scanout->damage = picture_of(screen, scanout_id);
-	scanout->waits = !oriel_rect_is_empty(&scanout->damage);
+	const struct oriel_rect picture = picture_of(screen, scanout_id);
+	oriel_damage_set(&scanout->damage, &picture);
+	scanout->waits = !oriel_rect_is_empty(&picture);
 }
 
 static bool contains(const struct oriel_rect *outer, const struct oriel_rect *inner) {
@@ -76,22 +78,8 @@ void oriel_gpu_socket_sender_present(struct oriel_gpu_socket_sender *sender,
 	struct oriel_rect picture = picture_of(screen, scanout_id);
 	struct oriel_rect visible = oriel_rect_intersect(damage, &picture);
 	if (!contains(&scanout->frame, &visible)) {
-		scanout->damage = oriel_rect_unite(&scanout->damage, &visible);
+		oriel_damage_add(&scanout->damage, &visible);
 	}
-}
-
-static uint64_t area(const struct oriel_rect *rect) {
-	return (uint64_t)rect->width * rect->height;
-}
-
-bool oriel_gpu_socket_sender_is_wasteful(const struct oriel_gpu_socket_sender *sender,
-		uint32_t scanout_id, const struct oriel_rect *damage) {
-	const struct oriel_gpu_socket_scanout *scanout = &sender->scanouts[scanout_id];
-	if (contains(&scanout->frame, damage)) {
-		return false;
-	}
-	struct oriel_rect both = oriel_rect_unite(&scanout->damage, damage);
-	return area(&both) > area(&scanout->damage) + area(damage) + MERGE_SLACK_PX;
 }
 
 void oriel_gpu_socket_sender_handle_cursor(struct oriel_gpu_socket_sender *sender,
@@ -184,16 +172,48 @@ static struct oriel_rect cut_band(struct oriel_rect *rect) {
 	return band;
 }
 
+/** The bytes of a part of a resource, if they lie there as they are to be sent; empty if not. */
+static struct oriel_gpu_socket_pixels find_pixels(const struct oriel_resource *res,
+		const struct oriel_rect *part) {
+	struct oriel_gpu_socket_pixels found = { 0 };
+	bool is_in_one_piece = part->width == res->width || part->height == 1;
+	if (res->pixels != NULL && is_in_one_piece && oriel_pixels_are_bgrx(res->format)) {
+		found.bytes = res->pixels + (size_t)part->y * res->stride +
+			      (size_t)part->x * ORIEL_BYTES_PER_PIXEL;
+		found.size = (size_t)part->width * part->height * ORIEL_BYTES_PER_PIXEL;
+	}
+	return found;
+}
+
+/** Write an UPDATE; its pixels only if they cannot follow from where they lie. */
+static void write_update(const struct oriel_scanout *shown, uint32_t i,
+		const struct oriel_rect *band, struct oriel_writer *w,
+		struct oriel_gpu_socket_pixels *ret) {
+	oriel_gpu_message_encode_update(w, i, band);
+	const struct oriel_rect part = { band->x + shown->src.x, band->y + shown->src.y,
+		band->width, band->height };
+	*ret = find_pixels(shown->res, &part);
+	if (ret->size > 0) {
+		return;
+	}
+	uint8_t *pixels = oriel_writer_get(w,
+			(size_t)part.width * part.height * ORIEL_BYTES_PER_PIXEL);
+	if (pixels != NULL) {
+		oriel_pixels_copy_rect_as_bgrx(pixels, shown->res, &part);
+	}
+}
+
 /** Write the next band of one scanout. Returns whether there was one. */
 static bool write_band(struct oriel_gpu_socket_scanout *scanout, const struct oriel_screen *screen,
-		uint32_t i, struct oriel_writer *w) {
+		uint32_t i, struct oriel_writer *w, struct oriel_gpu_socket_pixels *ret) {
 	struct oriel_rect picture = picture_of(screen, i);
-	if (oriel_rect_is_empty(&scanout->frame)) {
-		scanout->frame = scanout->damage;
-		scanout->damage = (struct oriel_rect){ 0 };
+	if (scanout->waits || oriel_rect_is_empty(&picture)) {
+		return false;
 	}
-	if (scanout->waits || oriel_rect_is_empty(&scanout->frame) ||
-			oriel_rect_is_empty(&picture)) {
+	if (oriel_rect_is_empty(&scanout->frame)) {
+		scanout->frame = oriel_damage_take(&scanout->damage);
+	}
+	if (oriel_rect_is_empty(&scanout->frame)) {
 		return false;
 	}
 	if (scanout->width != picture.width || scanout->height != picture.height) {
@@ -206,23 +226,16 @@ static bool write_band(struct oriel_gpu_socket_scanout *scanout, const struct or
 		assert(oriel_rect_equals(&scanout->frame, &picture));
 	}
 	struct oriel_rect band = cut_band(&scanout->frame);
-	oriel_gpu_message_encode_update(w, i, &band);
-	uint8_t *pixels = oriel_writer_get(w,
-			(size_t)band.width * band.height * ORIEL_BYTES_PER_PIXEL);
-	if (pixels != NULL) {
-		const struct oriel_scanout *shown = &screen->scanouts[i];
-		band.x += shown->src.x;
-		band.y += shown->src.y;
-		oriel_pixels_copy_rect_as_bgrx(pixels, shown->res, &band);
-	}
+	write_update(&screen->scanouts[i], i, &band, w, ret);
 	return true;
 }
 
 static bool write_next_band(struct oriel_gpu_socket_sender *sender,
-		const struct oriel_screen *screen, struct oriel_writer *w) {
+		const struct oriel_screen *screen, struct oriel_writer *w,
+		struct oriel_gpu_socket_pixels *ret) {
 	for (uint32_t k = 0; k < ORIEL_MAX_SCANOUTS; k++) {
 		uint32_t i = (sender->next + k) % ORIEL_MAX_SCANOUTS;
-		if (write_band(&sender->scanouts[i], screen, i, w)) {
+		if (write_band(&sender->scanouts[i], screen, i, w, ret)) {
 			sender->next = (i + 1) % ORIEL_MAX_SCANOUTS;
 			return true;
 		}
@@ -231,14 +244,16 @@ static bool write_next_band(struct oriel_gpu_socket_sender *sender,
 }
 
 void oriel_gpu_socket_sender_write_next(struct oriel_gpu_socket_sender *sender,
-		const struct oriel_screen *screen, struct oriel_writer *w) {
+		const struct oriel_screen *screen, struct oriel_writer *w,
+		struct oriel_gpu_socket_pixels *ret) {
+	*ret = (struct oriel_gpu_socket_pixels){ 0 };
 	// A guest that never stops changing cursors must not keep pictures from going out.
 	bool cursors_first = sender->n_cursors < ORIEL_MAX_SCANOUTS;
 	if (cursors_first && write_next_cursor(sender, screen, w)) {
 		return;
 	}
 	sender->n_cursors = 0;
-	if (write_next_off(sender, screen, w) || write_next_band(sender, screen, w)) {
+	if (write_next_off(sender, screen, w) || write_next_band(sender, screen, w, ret)) {
 		return;
 	}
 	if (!cursors_first) {

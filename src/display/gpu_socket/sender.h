@@ -18,6 +18,7 @@
 #define ORIEL_GPU_SOCKET_SENDER_H
 
 #include "base/bytes.h"
+#include "display/damage.h"
 #include "display/screen.h"
 
 /** Pixels of one UPDATE at most, so that no message keeps the front-end's main loop for long. */
@@ -36,11 +37,11 @@
 #define ORIEL_GPU_SOCKET_MAX_MESSAGE (ORIEL_GPU_SOCKET_BAND_BYTES + 64u)
 
 struct oriel_gpu_socket_scanout {
-	struct oriel_rect frame;  // what is left of the frame that is going out, band by band
-	struct oriel_rect damage; // what comes after it, merged
-	bool waits;               // changed: nothing goes out before the next present
-	uint32_t width, height;   // of the last SCANOUT on this connection; 0x0: off, or none yet
-	bool lit;                 // the front-end may show a picture, of whatever connection
+	struct oriel_rect frame;    // what is left of the part that is going out, band by band
+	struct oriel_damage damage; // what comes after it
+	bool waits;                 // changed: nothing goes out before the next present
+	uint32_t width, height;     // of the last SCANOUT on this connection; 0x0: off, or none yet
+	bool lit;                   // the front-end may show a picture, of whatever connection
 
 	bool cursor_changed; // image, hot spot or visibility
 	bool cursor_moved;
@@ -69,10 +70,6 @@ void oriel_gpu_socket_sender_present(struct oriel_gpu_socket_sender *sender,
 		const struct oriel_screen *screen, uint32_t scanout_id,
 		const struct oriel_rect *damage);
 
-/** Whether merging damage with what is pending would cost more pixels than it saves messages. */
-bool oriel_gpu_socket_sender_is_wasteful(const struct oriel_gpu_socket_sender *sender,
-		uint32_t scanout_id, const struct oriel_rect *damage);
-
 /** As in struct oriel_display_impl. */
 void oriel_gpu_socket_sender_handle_cursor(struct oriel_gpu_socket_sender *sender,
 		uint32_t scanout_id);
@@ -81,12 +78,20 @@ void oriel_gpu_socket_sender_handle_cursor(struct oriel_gpu_socket_sender *sende
 void oriel_gpu_socket_sender_move_cursor(struct oriel_gpu_socket_sender *sender,
 		uint32_t scanout_id);
 
+/** Pixels that need no copy: they lie in a resource as they are to be sent. */
+struct oriel_gpu_socket_pixels {
+	const uint8_t *bytes;
+	size_t size; // 0: there are none
+};
+
 /**
  * Write the next message, if there is one, and count it as sent.
  *
- * The writer must have room for ORIEL_GPU_SOCKET_MAX_MESSAGE bytes.
+ * The writer must have room for ORIEL_GPU_SOCKET_MAX_MESSAGE bytes. *ret, which may be empty, is to
+ * follow what was written, and is valid until the screen changes.
  */
 void oriel_gpu_socket_sender_write_next(struct oriel_gpu_socket_sender *sender,
-		const struct oriel_screen *screen, struct oriel_writer *w);
+		const struct oriel_screen *screen, struct oriel_writer *w,
+		struct oriel_gpu_socket_pixels *ret);
 
 #endif

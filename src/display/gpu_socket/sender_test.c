@@ -19,6 +19,7 @@ struct fixture {
 	struct oriel_gpu_socket_sender sender;
 	struct oriel_display display;
 	uint8_t *message;
+	size_t n_in_place;   // bytes of the last message that were not copied
 	uint32_t type;       // of the last message: UPDATE for a SCANOUT with its UPDATE
 	uint32_t scanout_id; // that it is about
 	struct oriel_rect rect;
@@ -82,9 +83,11 @@ static int teardown(void **state) {
 /** Write one message, and note what it is. Returns whether there was one. */
 static bool step(struct fixture *f) {
 	struct oriel_writer w = oriel_writer_of(f->message, ORIEL_GPU_SOCKET_MAX_MESSAGE);
-	oriel_gpu_socket_sender_write_next(&f->sender, &f->test.screen, &w);
+	struct oriel_gpu_socket_pixels pixels;
+	oriel_gpu_socket_sender_write_next(&f->sender, &f->test.screen, &w, &pixels);
 	assert_false(w.failed);
 	size_t size = (size_t)(w.cur - f->message);
+	f->n_in_place = pixels.size;
 	f->type = 0;
 	if (size == 0) {
 		return false;
@@ -104,6 +107,7 @@ static bool step(struct fixture *f) {
 	f->rect.width = oriel_read_u32(&r);
 	f->rect.height = oriel_read_u32(&r);
 	gpu_front_end_feed(&f->fake, f->message, size);
+	gpu_front_end_feed(&f->fake, pixels.bytes, pixels.size);
 	return true;
 }
 
@@ -142,6 +146,36 @@ static void test_every_format(void **state) {
 	}
 	// One size only: one SCANOUT is enough for all.
 	assert_int_equal(f->fake.counts[VHOST_USER_GPU_SCANOUT], 1);
+}
+
+static const struct {
+	const char *name;
+	uint32_t format;
+	struct oriel_rect rect;
+	size_t n_in_place; // bytes
+} copy_cases[] = {
+	{ "whole rows", BGRX, { 0, 3, 50, 7 }, 50 * 7 * 4 },
+	{ "all of it", BGRX, { 0, 0, 50, 40 }, 50 * 40 * 4 },
+	{ "part of a row", BGRX, { 9, 39, 30, 1 }, 30 * 4 },
+	{ "parts of rows", BGRX, { 9, 3, 30, 2 }, 0 },
+	{ "all but a column", BGRX, { 1, 0, 49, 40 }, 0 },
+	{ "another order", RGBA, { 0, 3, 50, 7 }, 0 },
+};
+
+static void test_what_lies_together_is_not_copied(void **state) {
+	struct fixture *f = *state;
+	for (uint32_t i = 0; i < ORIEL_ARRAY_LEN(copy_cases); i++) {
+		const struct oriel_rect *rect = &copy_cases[i].rect;
+		struct oriel_resource *res =
+				screen_rig_add(&f->test, i + 1, copy_cases[i].format, 50, 40);
+		screen_rig_show(&f->test, 0, res);
+		check(f, "before");
+		screen_rig_update(&f->test, res, rect->x, rect->y, rect->width, rect->height);
+		assert_true(step(f));
+		CHECK(f->n_in_place == copy_cases[i].n_in_place, "%s: %zu bytes",
+				copy_cases[i].name, f->n_in_place);
+		check(f, copy_cases[i].name);
+	}
 }
 
 static void test_size_goes_out_with_its_update(void **state) {
@@ -455,42 +489,12 @@ static void test_new_connection_between_scanout_and_flush(void **state) {
 	check(f, "flushed");
 }
 
-static const struct {
-	const char *name;
-	struct oriel_rect pending, damage;
-	bool is_wasteful;
-} merge_cases[] = {
-	{ "nothing pending", { 0, 0, 0, 0 }, { 0, 0, 1000, 1000 }, false },
-	{ "the same", { 10, 10, 100, 100 }, { 10, 10, 100, 100 }, false },
-	{ "side by side", { 0, 0, 500, 1000 }, { 500, 0, 500, 1000 }, false },
-	{ "small ones near each other", { 0, 0, 16, 16 }, { 40, 40, 16, 16 }, false },
-	{ "far corners", { 0, 0, 16, 16 }, { 984, 984, 16, 16 }, true },
-	{ "a gap of 4096 pixels", { 0, 0, 64, 1 }, { 0, 65, 64, 1 }, false },
-	{ "a gap of 4160 pixels", { 0, 0, 64, 1 }, { 0, 66, 64, 1 }, true },
-};
-
-static void test_wasteful_merges(void **state) {
-	struct fixture *f = *state;
-	struct oriel_resource *res = screen_rig_add_empty(&f->test, 1, BGRX, 8000, 8000);
-	screen_rig_show(&f->test, 0, res);
-	for (size_t i = 0; i < ORIEL_ARRAY_LEN(merge_cases); i++) {
-		f->sender.scanouts[0].frame = (struct oriel_rect){ 0 };
-		f->sender.scanouts[0].damage = merge_cases[i].pending;
-		CHECK(oriel_gpu_socket_sender_is_wasteful(&f->sender, 0, &merge_cases[i].damage) ==
-						merge_cases[i].is_wasteful,
-				"%s", merge_cases[i].name);
-		// Inside what is going out anyhow it costs nothing.
-		f->sender.scanouts[0].frame = (struct oriel_rect){ 0, 0, 8000, 8000 };
-		CHECK(!oriel_gpu_socket_sender_is_wasteful(&f->sender, 0, &merge_cases[i].damage),
-				"%s: inside", merge_cases[i].name);
-	}
-}
-
 int main(void) {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_nothing_to_say),
 		TEST(test_every_format),
+		TEST(test_what_lies_together_is_not_copied),
 		TEST(test_size_goes_out_with_its_update),
 		TEST(test_new_resource_waits_for_its_flush),
 		TEST(test_off),
@@ -508,7 +512,6 @@ int main(void) {
 		TEST(test_new_connection),
 		TEST(test_new_connection_between_bands),
 		TEST(test_new_connection_between_scanout_and_flush),
-		TEST(test_wasteful_merges),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
