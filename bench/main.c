@@ -4,7 +4,10 @@
  * itself can do. Prints medians, with the least and the most in brackets. docs/performance.md says
  * what each row means.
  *
- * usage: bench [--turns=N] ORIEL-GPU [OTHER]
+ * usage: bench [--turns=N] [--rows=TEXT] ORIEL-GPU [OTHER]
+ *
+ * With --rows only the rows whose names have that text are measured, and those below that are
+ * measured with them: to see what one of them does under a profiler.
  */
 #include "bounds.h"
 #include "machine.h"
@@ -39,8 +42,17 @@ static void begin(struct bench *bench, const char *program, bool is_oriel) {
 	ring_run(&bench->machine, request, make_create(request, TINY, 64, 64));
 }
 
-static void end(struct bench *bench) {
+/** Hang up, as if the VMM's display had gone. */
+static void end_peer(struct bench *bench) {
 	peer_join(&bench->peer);
+	close(bench->machine.gpu_socket);
+	bench->machine.gpu_socket = -1;
+}
+
+static void end(struct bench *bench) {
+	if (bench->machine.gpu_socket >= 0) {
+		end_peer(bench);
+	}
 	machine_end(&bench->machine);
 }
 
@@ -199,7 +211,7 @@ static double run_damage(struct bench *bench) {
 		size = make_flush(request, FRAME, x, y, 64, 64);
 		ring_write(machine, &machine->control, 2 * i + 1, request, size, 24);
 	}
-	const unsigned int n_rounds = 300;
+	const unsigned int n_rounds = 2000;
 	uint64_t start = now_ns();
 	for (unsigned int i = 0; i < n_rounds; i++) {
 		ring_send(machine, &machine->control, 0, 32);
@@ -224,9 +236,7 @@ static double run_viewer(struct bench *bench) {
 	ring_run(machine, request, make_transfer(request, FRAME, 0, 0, WIDTH, HEIGHT, 0));
 	ring_run(machine, request, make_scanout(request, 0, FRAME, WIDTH, HEIGHT));
 	ring_run(machine, request, make_flush(request, FRAME, 0, 0, WIDTH, HEIGHT));
-	// QEMU's display is not what this row is about: it has gone.
-	peer_join(&bench->peer);
-	close(machine->gpu_socket);
+	end_peer(bench); // not what this row is about
 	int viewer = viewer_connect(machine->display_path);
 	viewer_take_frame(viewer);
 	size_t size = make_flush(request, FRAME, 0, 0, WIDTH, HEIGHT);
@@ -242,7 +252,6 @@ static double run_viewer(struct bench *bench) {
 	}
 	last_cpu_per_flush = (double)(machine_get_cpu_ns(machine) - cpu) / 1e3 / n;
 	close(viewer);
-	machine->gpu_socket = -1;
 	return (double)sum / 1e3 / n;
 }
 
@@ -313,31 +322,36 @@ struct results {
 	double start_ms[MAX_TURNS];
 };
 
-/** All rows of one program, once. */
-static void run_turn(const char *program, bool is_oriel, struct results *results,
+/** Whether a row is wanted: its name has text, or that of the row that it is measured with. */
+static bool is_wanted(size_t i, const char *text) {
+	while (rows[i].keeps) {
+		i--;
+	}
+	return strstr(rows[i].name, text) != NULL;
+}
+
+/** All wanted rows of one program, once. */
+static void run_turn(const char *program, bool is_oriel, const char *text, struct results *results,
 		unsigned int turn) {
 	struct bench bench;
 	bool is_open = false;
 	for (size_t i = 0; i < N_ROWS; i++) {
-		if (rows[i].only_oriel && !is_oriel) {
+		if (!is_wanted(i, text) || (rows[i].only_oriel && !is_oriel)) {
 			continue;
 		}
 		if (!rows[i].keeps) {
-			if (is_open && bench.machine.gpu_socket >= 0) {
+			if (is_open) {
 				end(&bench);
-			} else if (is_open) {
-				machine_end(&bench.machine);
 			}
 			begin(&bench, program, is_oriel);
 			results->start_ms[turn] = (double)(now_ns() - bench.machine.start_ns) / 1e6;
 			is_open = true;
 		}
-		if (getenv("BENCH_TRACE") != NULL) {
-			fprintf(stderr, "%s\n", rows[i].name);
-		}
 		results->values[i][turn] = rows[i].run(&bench);
 	}
-	end(&bench);
+	if (is_open) {
+		end(&bench);
+	}
 }
 
 struct bounds {
@@ -381,7 +395,7 @@ static void print_value(double *values, unsigned int n) {
 }
 
 static void print(struct results *ours, struct results *others, const struct bounds *bounds,
-		unsigned int n) {
+		const char *text, unsigned int n) {
 	printf("machine: eventfd there and back %.3g us, 4K frame copied in %.3g ms (%.3g GB/s), "
 	       "in pages %.3g ms, copied and sent %.3g frames/s\n\n",
 			bounds->eventfd_us, bounds->copy_ms, FRAME_BYTES / bounds->copy_ms / 1e6,
@@ -389,6 +403,9 @@ static void print(struct results *ours, struct results *others, const struct bou
 	printf("| what | unit | oriel-gpu | the other | oriel/other | oriel/bound |\n"
 	       "| --- | --- | --- | --- | --- | --- |\n");
 	for (size_t i = 0; i < N_ROWS; i++) {
+		if (!is_wanted(i, text)) {
+			continue;
+		}
 		printf("| %s | %s", rows[i].name, rows[i].unit);
 		print_value(ours->values[i], n);
 		double median = ours->values[i][n / 2];
@@ -422,12 +439,16 @@ static void print(struct results *ours, struct results *others, const struct bou
 
 int main(int argc, char **argv) {
 	unsigned int n_turns = 5;
+	const char *text = ""; // that wanted rows have
 	int i = 1;
 	if (i < argc && strncmp(argv[i], "--turns=", 8) == 0) {
 		n_turns = (unsigned int)atoi(argv[i++] + 8);
 	}
+	if (i < argc && strncmp(argv[i], "--rows=", 7) == 0) {
+		text = argv[i++] + 7;
+	}
 	if (argc - i < 1 || argc - i > 2 || n_turns < 1 || n_turns > MAX_TURNS) {
-		fputs("usage: bench [--turns=1..15] ORIEL-GPU [OTHER]\n", stderr);
+		fputs("usage: bench [--turns=1..15] [--rows=TEXT] ORIEL-GPU [OTHER]\n", stderr);
 		return 2;
 	}
 	static struct results ours, others;
@@ -438,15 +459,15 @@ int main(int argc, char **argv) {
 		bounds[1][turn] = now.copy_ms;
 		bounds[2][turn] = now.scattered_ms;
 		bounds[3][turn] = now.send_per_s;
-		run_turn(argv[i], true, &ours, turn);
+		run_turn(argv[i], true, text, &ours, turn);
 		if (i + 1 < argc) {
-			run_turn(argv[i + 1], false, &others, turn);
+			run_turn(argv[i + 1], false, text, &others, turn);
 		}
 		fprintf(stderr, "turn %u of %u\n", turn + 1, n_turns);
 	}
 	const struct bounds median = { get_median(bounds[0], n_turns),
 		get_median(bounds[1], n_turns), get_median(bounds[2], n_turns),
 		get_median(bounds[3], n_turns) };
-	print(&ours, i + 1 < argc ? &others : NULL, &median, n_turns);
+	print(&ours, i + 1 < argc ? &others : NULL, &median, text, n_turns);
 	return 0;
 }
