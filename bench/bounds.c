@@ -86,6 +86,38 @@ double bound_eventfd_ns(unsigned int n) {
 	return result;
 }
 
+double bound_message_ns(uint32_t size, unsigned int n) {
+	int there = eventfd(0, EFD_NONBLOCK), pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		die("no socket pair");
+	}
+	uint8_t message[256] = { 0 };
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		int epoll = watch(there);
+		while (true) {
+			wait_and_read(epoll, there);
+			(void)!send(pair[1], message, size, MSG_NOSIGNAL);
+		}
+	}
+	uint64_t begin = 0;
+	for (unsigned int i = 0; i < n + n / 10; i++) {
+		begin = i == n / 10 ? now_ns() : begin; // after a warm-up
+		signal_fd(there);
+		if (recv(pair[0], message, size, MSG_WAITALL) != (ssize_t)size) {
+			die("no message back");
+		}
+	}
+	double result = (double)(now_ns() - begin) / n;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(there);
+	close(pair[0]);
+	close(pair[1]);
+	return result;
+}
+
 static void *drain(void *user) {
 	int fd = *(int *)user;
 	uint8_t *buffer = malloc(1 << 20);
@@ -95,7 +127,8 @@ static void *drain(void *user) {
 	return NULL;
 }
 
-double bound_send_ns(const uint8_t *from, uint32_t size, uint32_t band, unsigned int n) {
+double bound_send_ns(const uint8_t *from, uint8_t *whole, uint32_t size, uint32_t band,
+		unsigned int n) {
 	int pair[2];
 	pthread_t thread;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
@@ -105,11 +138,17 @@ double bound_send_ns(const uint8_t *from, uint32_t size, uint32_t band, unsigned
 	uint8_t *message = malloc(band);
 	uint64_t begin = now_ns();
 	for (unsigned int i = 0; i < n; i++) {
+		if (whole != NULL) {
+			memcpy(whole, from, size);
+		}
 		for (uint32_t at = 0; at < size; at += band) {
 			uint32_t left = size - at < band ? size - at : band;
-			memcpy(message, from + at, left);
+			const uint8_t *bytes = whole != NULL ? whole + at : message;
+			if (whole == NULL) {
+				memcpy(message, from + at, left);
+			}
 			for (uint32_t sent = 0; sent < left;) {
-				ssize_t done = send(pair[0], message + sent, left - sent,
+				ssize_t done = send(pair[0], bytes + sent, left - sent,
 						MSG_NOSIGNAL);
 				sent += done > 0 ? (uint32_t)done : 0;
 			}

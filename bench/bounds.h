@@ -15,7 +15,14 @@ double bound_scattered_copy_ns(const uint8_t *from, uint8_t *to, uint32_t size, 
 /** Nanoseconds for an eventfd there and back between two processes, by epoll_wait and read. */
 double bound_eventfd_ns(unsigned int n);
 
-/** Nanoseconds to copy a frame and send it through a socket pair, in bands, to who reads it. */
-double bound_send_ns(const uint8_t *from, uint32_t size, uint32_t band, unsigned int n);
+/** The same, but what comes back is a message of size bytes (at most 256) on a Unix socket. */
+double bound_message_ns(uint32_t size, unsigned int n);
+
+/**
+ * Nanoseconds to send size bytes to a thread that reads them, in bands. Each band is copied before
+ * it is sent; or, if there is room in whole, all of it before the first is.
+ */
+double bound_send_ns(const uint8_t *from, uint8_t *whole, uint32_t size, uint32_t band,
+		unsigned int n);
 
 #endif
