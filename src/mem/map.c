@@ -96,6 +96,19 @@ void *oriel_mem_map_get(const struct oriel_mem_map *map, uint64_t gpa, uint64_t 
 	return region->hva + (gpa - region->gpa);
 }
 
+size_t oriel_mem_map_count_regions(const struct oriel_mem_map *map) {
+	return map->n_regions;
+}
+
+struct oriel_mem_region_info oriel_mem_map_get_region(const struct oriel_mem_map *map, size_t i) {
+	assert(i < map->n_regions);
+	const struct oriel_region *region = map->regions[i];
+	return (struct oriel_mem_region_info){ .gpa = region->gpa,
+		.size = region->size,
+		.fd_offset = region->fd_offset,
+		.fd = region->fd };
+}
+
 int oriel_mem_map_read(const struct oriel_mem_map *map, uint64_t gpa, void *buf, size_t size) {
 	uint8_t *dst = buf;
 	while (size > 0) {

@@ -46,6 +46,19 @@ int oriel_mem_map_resolve(const struct oriel_mem_map *map, uint64_t gpa, uint64_
  */
 void *oriel_mem_map_get(const struct oriel_mem_map *map, uint64_t gpa, uint64_t size);
 
+/** A region, for whoever maps it in another process. */
+struct oriel_mem_region_info {
+	uint64_t gpa;
+	uint64_t size;
+	uint64_t fd_offset;
+	int fd; // borrowed: valid as long as the map is held; -1 if there is only a mapping
+};
+
+size_t oriel_mem_map_count_regions(const struct oriel_mem_map *map);
+
+/** The i-th region, in the order of addresses. i must be below the count. */
+struct oriel_mem_region_info oriel_mem_map_get_region(const struct oriel_mem_map *map, size_t i);
+
 /** Copy size bytes at gpa to buf. Returns 0 or -EFAULT (buf may then be partly written). */
 ORIEL_MUST_CHECK
 int oriel_mem_map_read(const struct oriel_mem_map *map, uint64_t gpa, void *buf, size_t size);

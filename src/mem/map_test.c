@@ -6,7 +6,10 @@
 #include "fixture/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /*
  * Where regions lie: two that touch, one apart, one that ends where addresses end. Host bytes hold
@@ -164,12 +167,42 @@ static void test_no_memory_at_all(void **state) {
 	oriel_memory_destroy(memory);
 }
 
+static void test_regions_say_what_to_map_elsewhere(void **state) {
+	(void)state;
+	struct oriel_memory *memory;
+	assert_int_equal(oriel_memory_create(&memory), 0);
+	int fd = memfd_create("map_test", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 0x3000), 0);
+	assert_int_equal(pwrite(fd, "here", 4, 0x1080), 4);
+	assert_int_equal(oriel_memory_add_mapped(memory, 0x9000, SIZE, bytes[0]), 0);
+	assert_int_equal(oriel_memory_add_region_take(memory, 0x4000, 0x1000, 0x1080, fd), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1); // taken: what the region has is its own
+	struct oriel_mem_map *map = oriel_memory_hold_map(memory);
+	oriel_memory_destroy(memory);
+
+	assert_int_equal(oriel_mem_map_count_regions(map), 2);
+	struct oriel_mem_region_info info = oriel_mem_map_get_region(map, 0);
+	assert_int_equal(info.gpa, 0x4000);
+	assert_int_equal(info.size, 0x1000);
+	assert_int_equal(info.fd_offset, 0x1080);
+	char there[4];
+	assert_int_equal(pread(info.fd, there, sizeof(there), (off_t)info.fd_offset), 4);
+	assert_memory_equal(there, "here", 4);
+	assert_int_equal(fcntl(info.fd, F_GETFD), FD_CLOEXEC);
+	struct oriel_mem_region_info mapped = oriel_mem_map_get_region(map, 1);
+	assert_int_equal(mapped.gpa, 0x9000);
+	assert_int_equal(mapped.fd, -1);
+	oriel_mem_map_release(map);
+	assert_int_equal(fcntl(info.fd, F_GETFD), -1);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_resolve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_get, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_and_write, setup, teardown),
 		cmocka_unit_test(test_no_memory_at_all),
+		cmocka_unit_test(test_regions_say_what_to_map_elsewhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 
 #include "base/arith.h"
 #include "base/error.h"
+#include "base/fd.h"
 
 #include <assert.h>
 #include <linux/magic.h>
@@ -53,6 +54,7 @@ int oriel_region_create_mapped(struct oriel_region_registry *registry, uint64_t 
 	region->gpa = gpa;
 	region->size = size;
 	region->hva = hva;
+	region->fd = -1;
 	oriel_list_append(&registry->regions, &region->link);
 	// Partner: oriel_region_registry_handle_fault().
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -102,6 +104,11 @@ int oriel_region_create(struct oriel_region_registry *registry, uint64_t gpa, ui
 	if (err < 0) {
 		return err;
 	}
+	int copy;
+	err = oriel_fd_dup(fd, &copy);
+	if (err < 0) {
+		return err;
+	}
 	// The region may begin and end inside a page.
 	const uint64_t page = page_size_of(fd);
 	const uint64_t lead = fd_offset % page;
@@ -109,14 +116,19 @@ int oriel_region_create(struct oriel_region_registry *registry, uint64_t gpa, ui
 	const size_t mapping_size = (size_t)(used + (page - used % page) % page);
 	void *mapping = map_file(fd, mapping_size, (off_t)(fd_offset - lead));
 	if (mapping == MAP_FAILED) {
-		return oriel_errno();
+		err = oriel_errno();
+		oriel_fd_close(&copy);
+		return err;
 	}
 	struct oriel_region *region;
 	err = oriel_region_create_mapped(registry, gpa, size, (uint8_t *)mapping + lead, &region);
 	if (err < 0) {
 		munmap(mapping, mapping_size);
+		oriel_fd_close(&copy);
 		return err;
 	}
+	region->fd = copy;
+	region->fd_offset = fd_offset;
 	region->mapping = mapping;
 	region->mapping_size = mapping_size;
 	*ret = region;
@@ -139,6 +151,7 @@ void oriel_region_release(struct oriel_region *region) {
 	if (region->mapping != NULL) {
 		munmap(region->mapping, region->mapping_size);
 	}
+	oriel_fd_close(&region->fd);
 	oriel_region_registry_release(region->registry);
 	free(region);
 }

@@ -31,6 +31,10 @@ struct oriel_region {
 	uint8_t *mapping;
 	size_t mapping_size;
 	bool lost; // zero pages are in its place; only the fault handler looks
+
+	// The file, ours, for whoever maps it in another process; -1 if the embedder mapped it.
+	int fd;
+	uint64_t fd_offset;
 };
 
 struct oriel_mem_map {
@@ -45,7 +49,7 @@ ORIEL_MUST_CHECK
 int oriel_region_registry_create(struct oriel_region_registry **ret);
 void oriel_region_registry_release(struct oriel_region_registry *registry);
 
-/** Map part of a file; fd is borrowed. See oriel_memory_add_region_take(). */
+/** Map part of a file; fd is borrowed, and duplicated. See oriel_memory_add_region_take(). */
 ORIEL_MUST_CHECK
 int oriel_region_create(struct oriel_region_registry *registry, uint64_t gpa, uint64_t size,
 		uint64_t fd_offset, int fd, struct oriel_region **ret);
