@@ -7,6 +7,7 @@
  * and the decoder must lead back to them, so a field that both put in the wrong place shows.
  */
 #include "protocol/virtio_gpu.h"
+#include "protocol/virtio_gpu_3d.h"
 
 #include "fixture/check.h"
 
@@ -56,6 +57,13 @@ THUNKS(assign_uuid)
 THUNKS(create_blob)
 THUNKS(set_scanout_blob)
 THUNKS(update_cursor)
+THUNKS(ctx_create)
+THUNKS(ctx_resource)
+THUNKS(create_3d)
+THUNKS(transfer_3d)
+THUNKS(submit_3d)
+THUNKS(map_blob)
+THUNKS(unmap_blob)
 
 #define FUNCTIONS(name) .decode = decode_##name, .encode = encode_##name
 
@@ -132,6 +140,35 @@ static const struct row rows[] = {
 			.fields = { { 24, 4, 0x51525354 }, { 28, 4, 0xfffffffe },
 					{ 32, 4, 0x80000000 }, { 40, 4, ID }, { 44, 4, 0x61626364 },
 					{ 48, 4, 0x65666768 } } },
+	{ "CTX_CREATE", .total = 96,
+			CMD(ctx_create, { 63, 0x51525304,
+							"abcdefgh"
+							"\xf1\xf2\xf3\xf4\xf5\xf6\xf7\xf8" }),
+			.fields = { { 24, 4, 63 }, { 28, 4, 0x51525304 },
+					{ 32, 8, 0x6867666564636261 },
+					{ 40, 8, 0xf8f7f6f5f4f3f2f1 }, { 48, 8, 0 }, { 56, 8, 0 },
+					{ 64, 8, 0 }, { 72, 8, 0 }, { 80, 8, 0 }, { 88, 8, 0 } } },
+	{ "CTX_ATTACH_RESOURCE", .total = 32, CMD(ctx_resource, { ID }),
+			.fields = { { 24, 4, ID } } },
+	{ "RESOURCE_CREATE_3D", .total = 72,
+			CMD(create_3d, { ID, 2, 3, 0x51525354, 5, 6, 7, 8, 9, 10, 0x61626364 }),
+			.fields = { { 24, 4, ID }, { 28, 4, 2 }, { 32, 4, 3 },
+					{ 36, 4, 0x51525354 }, { 40, 4, 5 }, { 44, 4, 6 },
+					{ 48, 4, 7 }, { 52, 4, 8 }, { 56, 4, 9 }, { 60, 4, 10 },
+					{ 64, 4, 0x61626364 } } },
+	{ "TRANSFER_TO_HOST_3D", .total = 72,
+			CMD(transfer_3d, { { 1, 2, 3, 4, 5, 0xfffffff6 }, 0x5152535455565758, ID, 7,
+							 0x61626364, 0x71727374 }),
+			.fields = { { 24, 4, 1 }, { 28, 4, 2 }, { 32, 4, 3 }, { 36, 4, 4 },
+					{ 40, 4, 5 }, { 44, 4, 0xfffffff6 },
+					{ 48, 8, 0x5152535455565758 }, { 56, 4, ID }, { 60, 4, 7 },
+					{ 64, 4, 0x61626364 }, { 68, 4, 0x71727374 } } },
+	{ "SUBMIT_3D", .total = 32, CMD(submit_3d, { 0x51525354 }),
+			.fields = { { 24, 4, 0x51525354 } } },
+	{ "RESOURCE_MAP_BLOB", .total = 40, CMD(map_blob, { ID, 0x5152535455565758 }),
+			.fields = { { 24, 4, ID }, { 32, 8, 0x5152535455565758 } } },
+	{ "RESOURCE_UNMAP_BLOB", .total = 32, CMD(unmap_blob, { ID }),
+			.fields = { { 24, 4, ID } } },
 };
 
 /** The bytes of a row behind its start; what no field covers is padding. */
@@ -246,6 +283,14 @@ static_assert(24 + ORIEL_CMD_ASSIGN_UUID_SIZE == 32, "RESOURCE_ASSIGN_UUID");
 static_assert(24 + ORIEL_CMD_CREATE_BLOB_SIZE == 56, "RESOURCE_CREATE_BLOB");
 static_assert(24 + ORIEL_CMD_SET_SCANOUT_BLOB_SIZE == 96, "SET_SCANOUT_BLOB");
 static_assert(24 + ORIEL_CMD_UPDATE_CURSOR_SIZE == 56, "UPDATE_CURSOR");
+static_assert(24 + ORIEL_CMD_CTX_CREATE_SIZE == 96, "CTX_CREATE");
+static_assert(24 + ORIEL_CMD_CTX_DESTROY_SIZE == 24, "CTX_DESTROY");
+static_assert(24 + ORIEL_CMD_CTX_RESOURCE_SIZE == 32, "CTX_ATTACH_RESOURCE");
+static_assert(24 + ORIEL_CMD_CREATE_3D_SIZE == 72, "RESOURCE_CREATE_3D");
+static_assert(24 + ORIEL_CMD_TRANSFER_3D_SIZE == 72, "TRANSFER_TO_HOST_3D");
+static_assert(24 + ORIEL_CMD_SUBMIT_3D_SIZE == 32, "SUBMIT_3D");
+static_assert(24 + ORIEL_CMD_MAP_BLOB_SIZE == 40, "RESOURCE_MAP_BLOB");
+static_assert(24 + ORIEL_CMD_UNMAP_BLOB_SIZE == 32, "RESOURCE_UNMAP_BLOB");
 
 int main(void) {
 	const struct CMUnitTest tests[] = {

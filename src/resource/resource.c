@@ -18,7 +18,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define SHARED_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
+#define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+#define SHARED_SEALS (SIZE_SEALS | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -150,6 +151,35 @@ int oriel_resource_create_2d(struct oriel_resource_table *table, uint32_t id,
 	return err;
 }
 
+int oriel_resource_create_3d(struct oriel_resource_table *table, uint32_t id,
+		const struct oriel_format *format, uint32_t width, uint32_t height, size_t size,
+		struct oriel_resource **ret) {
+	if (id_is_taken(table, id)) {
+		return -EEXIST;
+	}
+	struct oriel_resource *res;
+	int err = resource_create(table, &res);
+	if (err < 0) {
+		return err;
+	}
+	res->is_3d = true;
+	res->format = format;
+	res->width = width;
+	res->height = height;
+	res->size = size;
+	err = oriel_budget_charge(&table->limits->memory_3d, size);
+	if (err < 0) {
+		resource_destroy(res);
+		return err;
+	}
+	res->pixel_budget = &table->limits->memory_3d;
+	err = enter_take(table, id, res);
+	if (err == 0) {
+		*ret = res;
+	}
+	return err;
+}
+
 int oriel_resource_create_blob(struct oriel_resource_table *table, uint32_t id, uint64_t size,
 		struct oriel_resource **ret) {
 	if (id_is_taken(table, id)) {
@@ -241,7 +271,8 @@ void oriel_resource_release(struct oriel_resource *res) {
 }
 
 /** A sealable memfd of the resource's size, mapped for us. */
-static int create_memfd(const struct oriel_resource *res, int *ret_fd, uint8_t **ret_pixels) {
+static int create_memfd(const struct oriel_resource *res, int seals, int *ret_fd,
+		uint8_t **ret_pixels) {
 	const unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int fd = memfd_create("oriel-resource", flags | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL) {
@@ -261,7 +292,7 @@ static int create_memfd(const struct oriel_resource *res, int *ret_fd, uint8_t *
 		}
 	}
 	// Our own mapping, made before, stays writable.
-	if (err == 0 && fcntl(fd, F_ADD_SEALS, SHARED_SEALS) < 0) {
+	if (err == 0 && fcntl(fd, F_ADD_SEALS, seals) < 0) {
 		err = oriel_errno();
 		munmap(pixels, res->size);
 	}
@@ -279,7 +310,7 @@ int oriel_resource_allocate(struct oriel_resource *res) {
 		return 0;
 	}
 	if (res->size >= ORIEL_RESOURCE_MEMFD_BYTES) {
-		return create_memfd(res, &res->memfd, &res->pixels) < 0 ? -ENOMEM : 0;
+		return create_memfd(res, SHARED_SEALS, &res->memfd, &res->pixels) < 0 ? -ENOMEM : 0;
 	}
 	void *pixels = mmap(NULL, res->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			-1, 0);
@@ -290,13 +321,13 @@ int oriel_resource_allocate(struct oriel_resource *res) {
 	return 0;
 }
 
-int oriel_resource_share(struct oriel_resource *res) {
+static int share(struct oriel_resource *res, int seals) {
 	if (res->memfd >= 0) {
 		return 0;
 	}
 	int fd;
 	uint8_t *pixels;
-	int err = create_memfd(res, &fd, &pixels);
+	int err = create_memfd(res, seals, &fd, &pixels);
 	if (err < 0) {
 		return err;
 	}
@@ -307,6 +338,19 @@ int oriel_resource_share(struct oriel_resource *res) {
 	res->memfd = fd;
 	res->pixels = pixels;
 	return 0;
+}
+
+int oriel_resource_share(struct oriel_resource *res) {
+	return share(res, SHARED_SEALS);
+}
+
+int oriel_resource_share_unsealed(struct oriel_resource *res) {
+	assert(res->memfd < 0); // or it has its seals
+	return share(res, SIZE_SEALS);
+}
+
+int oriel_resource_seal(struct oriel_resource *res) {
+	return fcntl(res->memfd, F_ADD_SEALS, SHARED_SEALS) < 0 ? oriel_errno() : 0;
 }
 
 int oriel_resource_assign_uuid(struct oriel_resource *res) {

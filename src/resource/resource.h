@@ -32,6 +32,14 @@
 #define ORIEL_CURSOR_SIDE 64u
 #define ORIEL_CURSOR_BYTES (ORIEL_CURSOR_SIDE * ORIEL_CURSOR_SIDE * ORIEL_BYTES_PER_PIXEL)
 
+/** What the 3D renderer has of a 2D resource (device/twin.h). */
+struct oriel_resource_twin {
+	uint32_t n_contexts; // that the resource is attached to
+	bool exists;         // it has one
+	bool is_newer;       // and that may have been drawn into: its pixels count, not ours
+	bool is_refused;     // the renderer cannot have one
+};
+
 struct oriel_resource {
 	uint32_t id;
 	uint64_t serial; // unique among all resources of one table, ids may be used again; not 0
@@ -43,6 +51,11 @@ struct oriel_resource {
 
 	bool is_blob;       // then all of the above but the ids is 0, and there are never pixels
 	uint64_t blob_size; // bytes; those that backing has beyond it are not used
+
+	bool is_3d;   // then the pixels are the 3D renderer's: size is what they may take there
+	bool is_lost; // and they went with it
+
+	struct oriel_resource_twin twin;
 
 	struct oriel_backing backing;
 
@@ -61,10 +74,11 @@ struct oriel_resource {
 
 /** What bounds a table's resources; all of it is the device's. */
 struct oriel_resource_limits {
-	struct oriel_budget pixels;  // bytes of host memory
-	struct oriel_budget count;   // resources
-	struct oriel_budget backing; // bytes of backing lists
-	uint32_t max_dimension;      // pixels
+	struct oriel_budget pixels;    // bytes of host memory
+	struct oriel_budget count;     // resources
+	struct oriel_budget memory_3d; // bytes of the 3D renderer's memory, estimated
+	struct oriel_budget backing;   // bytes of backing lists
+	uint32_t max_dimension;        // pixels
 };
 
 struct oriel_resource_table {
@@ -111,6 +125,17 @@ int oriel_resource_create_blob(struct oriel_resource_table *table, uint32_t id, 
 		struct oriel_resource **ret);
 
 /**
+ * Create a resource of the 3D renderer's under id; size is an estimate of the bytes that it takes
+ * there. format is NULL if no display could show it.
+ *
+ * Returns as oriel_resource_create_2d(), but sizes are the renderer's business.
+ */
+ORIEL_MUST_CHECK
+int oriel_resource_create_3d(struct oriel_resource_table *table, uint32_t id,
+		const struct oriel_format *format, uint32_t width, uint32_t height, size_t size,
+		struct oriel_resource **ret);
+
+/**
  * Create an image that has no id and is in no table: one that the device draws for itself. The
  * caller has the only hold of it.
  *
@@ -152,6 +177,17 @@ int oriel_resource_allocate(struct oriel_resource *res);
  */
 ORIEL_MUST_CHECK
 int oriel_resource_share(struct oriel_resource *res);
+
+/**
+ * Like oriel_resource_share(), but the memfd can be mapped writable once more, by a peer that draws
+ * into it: until oriel_resource_seal(), which comes before anybody else gets it.
+ */
+ORIEL_MUST_CHECK
+int oriel_resource_share_unsealed(struct oriel_resource *res);
+
+/** Seal what oriel_resource_share_unsealed() left open. 0 or -errno. */
+ORIEL_MUST_CHECK
+int oriel_resource_seal(struct oriel_resource *res);
 
 /** Give the resource its UUID (RFC 4122, version 4) if it has none yet. 0 or -errno of getrandom().
  */
