@@ -83,6 +83,9 @@ struct oriel_virtio_listener {
 	/** A stop that was asked for is complete; base is where the queue would go on. */
 	void (*handle_queue_stopped)(void *user, unsigned int queue, uint32_t base);
 
+	/** What was given back is not used any more: see oriel_virtio_is_settled(). */
+	void (*handle_settled)(void *user);
+
 	/** The guest wants an interrupt for a queue that has no call_fd. */
 	void (*interrupt)(void *user, unsigned int queue);
 
@@ -90,8 +93,9 @@ struct oriel_virtio_listener {
 };
 
 /**
- * Functions that a device implements. All required; each does what the function of the same name
- * below says, whose arguments have been checked. Only implementers of devices need this.
+ * Functions that a device implements. All required but is_settled; each does what the function of
+ * the same name below says, whose arguments have been checked. Only implementers of devices need
+ * this.
  */
 struct oriel_virtio_impl {
 	uint64_t (*get_features)(struct oriel_virtio *virtio);
@@ -106,6 +110,7 @@ struct oriel_virtio_impl {
 	int (*set_call_fd)(struct oriel_virtio *virtio, unsigned int queue, int call_fd);
 	void (*kick)(struct oriel_virtio *virtio, unsigned int queue);
 	void (*reset)(struct oriel_virtio *virtio);
+	bool (*is_settled)(const struct oriel_virtio *virtio); // NULL: always
 };
 
 /** The base of every device: embed it and fill it with oriel_virtio_init(). */
@@ -211,8 +216,21 @@ ORIEL_API
 void oriel_virtio_kick(struct oriel_virtio *virtio, unsigned int queue);
 
 /**
+ * Whether guest memory that was taken away, by a change of the table or a reset, is out of use. If
+ * not, another process still has it, for a little while, and handle_settled() is called when it has
+ * not; a transport should answer the VMM no sooner.
+ */
+ORIEL_API
+bool oriel_virtio_is_settled(const struct oriel_virtio *virtio);
+
+/** For implementers: tell the transport that the device has settled. */
+ORIEL_API
+void oriel_virtio_tell_settled(struct oriel_virtio *virtio);
+
+/**
  * Reset: all guest state goes, queues stop at once, requests in flight are dropped unanswered, and
- * nothing of the guest's memory is touched any more. A stop that was asked for is not reported.
+ * nothing of the guest's memory is touched any more, once the device has settled. A stop that was
+ * asked for is not reported.
  */
 ORIEL_API
 void oriel_virtio_reset(struct oriel_virtio *virtio);

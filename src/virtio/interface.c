@@ -96,3 +96,13 @@ void oriel_virtio_reset(struct oriel_virtio *virtio) {
 	virtio->features = 0;
 	virtio->impl->reset(virtio);
 }
+
+bool oriel_virtio_is_settled(const struct oriel_virtio *virtio) {
+	return virtio->impl->is_settled == NULL || virtio->impl->is_settled(virtio);
+}
+
+void oriel_virtio_tell_settled(struct oriel_virtio *virtio) {
+	if (virtio->listener.handle_settled != NULL) {
+		virtio->listener.handle_settled(virtio->listener.user);
+	}
+}

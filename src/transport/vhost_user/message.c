@@ -354,7 +354,11 @@ int oriel_vhost_message_serve(struct oriel_vhost_user *session,
 }
 
 int oriel_vhost_message_proceed(struct oriel_vhost_user *session) {
-	if (session->current.kind == NULL || !oriel_vhost_rings_settle(session)) {
+	const struct oriel_vhost_current *current = &session->current;
+	if (current->kind == NULL || !oriel_vhost_rings_settle(session)) {
+		return 0;
+	}
+	if (current->gives_memory_back && !oriel_virtio_is_settled(session->device)) {
 		return 0;
 	}
 	return finish_message(session);

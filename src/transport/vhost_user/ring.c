@@ -74,6 +74,7 @@ static void reset_device(struct oriel_vhost_user *session) {
 }
 
 void oriel_vhost_rings_reset(struct oriel_vhost_user *session) {
+	session->current.gives_memory_back = true;
 	reset_device(session);
 	for (size_t i = 0; i < ORIEL_VHOST_MAX_QUEUES; i++) {
 		struct oriel_vhost_ring *ring = &session->rings[i];
@@ -86,6 +87,7 @@ void oriel_vhost_rings_reset(struct oriel_vhost_user *session) {
 }
 
 void oriel_vhost_rings_handle_memory_change(struct oriel_vhost_user *session) {
+	session->current.gives_memory_back = true;
 	oriel_virtio_handle_memory_change(session->device);
 	for (size_t i = 0; i < ORIEL_VHOST_MAX_QUEUES; i++) {
 		session->rings[i].has_failed = false;

@@ -187,6 +187,11 @@ static void handle_queue_stopped(void *user, unsigned int queue, uint32_t base) 
 	oriel_vhost_rings_handle_stopped(user, queue, base);
 }
 
+static void handle_settled(void *user) {
+	struct oriel_vhost_user *session = user;
+	oriel_source_set_pending(session->proceed);
+}
+
 static int add_sources(struct oriel_vhost_user *session) {
 	int err = oriel_loop_add_deferred(session->loop, handle_proceed, session,
 			&session->proceed);
@@ -233,6 +238,7 @@ int oriel_vhost_user_create_take(struct oriel_loop *loop, struct oriel_virtio *d
 		.handle_config_change = handle_config_change,
 		.handle_needs_reset = handle_needs_reset,
 		.handle_queue_stopped = handle_queue_stopped,
+		.handle_settled = handle_settled,
 		.user = session,
 	};
 	oriel_virtio_set_listener(device, &listener);

@@ -13,6 +13,9 @@
  * more is read, while the loop goes on. When the device reports the stop, a deferred call goes on
  * from there: never from inside the device.
  *
+ * The same goes for messages that take memory away, or reset: they wait until the device says that
+ * it is out of use everywhere.
+ *
  * What the device keeps between a stop and the next start is the guest's as long as the guest is
  * the same one. The front-end does not always say when it is not; ring.c has the rule.
  *
@@ -84,9 +87,10 @@ struct oriel_vhost_message_kind;
 struct oriel_vhost_current {
 	const struct oriel_vhost_message_kind *kind;
 	uint32_t request;
-	bool needs_reply; // asked for one, if it has none of its own
-	int err;          // what came of it
-	uint32_t i_ring;  // that it is about; ORIEL_VHOST_MAX_QUEUES: none
+	bool needs_reply;       // asked for one, if it has none of its own
+	int err;                // what came of it
+	uint32_t i_ring;        // that it is about; ORIEL_VHOST_MAX_QUEUES: none
+	bool gives_memory_back; // it is answered when the device has let go of that
 
 	struct oriel_vhost_config config; // GET_CONFIG: what to read; without bytes
 };
@@ -101,7 +105,7 @@ struct oriel_vhost_user {
 	// The socket.
 	int fd;
 	struct oriel_source *source;
-	struct oriel_source *proceed; // deferred: the device has stopped a ring
+	struct oriel_source *proceed; // deferred: the device has stopped a ring, or settled
 	struct oriel_fd_input in;
 	struct oriel_fd_output out;
 	uint8_t in_bytes[ORIEL_VHOST_HEADER_SIZE + ORIEL_VHOST_MAX_PAYLOAD];
