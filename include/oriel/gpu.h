@@ -28,6 +28,7 @@
 #include <oriel/log.h>
 #include <oriel/loop.h>
 #include <oriel/renderer.h>
+#include <oriel/renderer3d.h>
 #include <oriel/virtio.h>
 
 #include <stdbool.h>
@@ -68,6 +69,15 @@ struct oriel_gpu_options {
 	uint64_t max_backing_memory;
 	/** Pixels of a resource in one direction. Default 16,384. */
 	uint64_t max_dimension;
+
+	/** What runs 3D commands; NULL: a 2D device. It must outlive the device. */
+	struct oriel_renderer3d *renderer3d;
+	/** Contexts that a guest may have. Default 4,096. */
+	uint64_t max_contexts;
+	/** Bytes that its 3D resources may take in the renderer, by estimate. Default 4 GiB. */
+	uint64_t max_3d_memory;
+	/** Bytes of one command buffer. Default 64 MiB. */
+	uint64_t max_submit_size;
 };
 
 /**
@@ -138,6 +148,10 @@ struct oriel_gpu_statistics {
 	uint64_t backing_memory, max_backing_memory;
 	/** Since the device was made: commands, and those of them that got an error. */
 	uint64_t n_commands, n_errors;
+	/** 3D contexts that the guest has, and may have. */
+	uint64_t n_contexts, max_contexts;
+	/** Bytes that its 3D resources take in the renderer, by estimate. */
+	uint64_t memory_3d, max_3d_memory;
 };
 
 /** Fill statistics, whose size field the caller has set. */

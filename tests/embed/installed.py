@@ -200,6 +200,31 @@ class Test(unittest.TestCase):
             *(f for f in flags if not f.startswith("-loriel"))])
         run(program)
 
+    def test_virgl(self):
+        """liboriel-virgl beside liboriel, and both archives whole: no name is met twice."""
+        if not (INSTALLED.libdir / "pkgconfig/oriel-virgl.pc").exists():
+            self.skipTest("built without virglrenderer")
+        source = INSTALLED.folder / "virgl.c"
+        source.write_text(
+            "#include <oriel/virgl.h>\n#include <errno.h>\nint main(void) {\n"
+            "\tstruct oriel_loop *loop;\n\tstruct oriel_renderer3d *renderer;\n"
+            "\tstruct oriel_virgl_options options = { .size = sizeof(options), .gpu = \"?\" };\n"
+            "\tif (oriel_loop_create(&loop) < 0) {\n\t\treturn 1;\n\t}\n"
+            "\tint err = oriel_virgl_renderer_create(loop, &options, &renderer);\n"
+            "\toriel_loop_destroy(loop);\n\treturn err == -EINVAL ? 0 : 1;\n}\n")
+        flags = INSTALLED.ask("--static", "--cflags", "--libs", "oriel-virgl")
+        ways = {"liboriel-virgl.so": INSTALLED.ask("--cflags", "--libs", "oriel-virgl"),
+                "liboriel-virgl.a": [*(f for f in flags if f.startswith("-L")),
+                                     "-Wl,--whole-archive", "-l:liboriel.a",
+                                     "-l:liboriel-virgl.a", "-Wl,--no-whole-archive",
+                                     *(f for f in flags if not f.startswith("-loriel"))]}
+        for library, libraries in ways.items():
+            with self.subTest(library):
+                self.require(library)
+                program = INSTALLED.compile(f"with_{library}", INSTALLED.cc, [source], C11,
+                                            libraries)
+                run(program, LD_LIBRARY_PATH=INSTALLED.libdir)
+
     def test_cxx(self):
         if not INSTALLED.cxx:
             self.skipTest("no C++ compiler")

@@ -100,7 +100,7 @@ class Packages(unittest.TestCase):
         everything = subprocess.run([needs, "--list"], stdout=subprocess.PIPE, text=True,
                                     check=True).stdout.splitlines()
         self.assertEqual({line.split()[0] for line in everything},
-                         {"build", "guest", "test", "check"})
+                         {"build", "guest", "test", "check", "golden"})
         wrong = subprocess.run([needs, "guests"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                check=False)
         self.assertEqual(wrong.returncode, 2)
