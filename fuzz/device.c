@@ -8,15 +8,24 @@
  * anything into its rings. A model says which chains are in flight, so that what comes back can be
  * judged: each chain once, with no more bytes written than there was room for, fenced ones in their
  * order, and budgets that are exact.
+ *
+ * With ORIEL_FUZZ_3D the device has a 3D renderer, whose operations come back when the input says
+ * so, and how; and which is lost at times.
  */
 #include "fixture/device_rig.h"
 
 #include "device/device.h"
+#include "fixture/gpu_command_3d.h"
+#include "fixture/manual_renderer3d.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifndef ORIEL_FUZZ_3D
+#define ORIEL_FUZZ_3D 0
+#endif
 
 #define MAX_OPERATIONS 400
 #define RING_SIZE 16u
@@ -28,6 +37,7 @@
 
 struct fuzz {
 	struct device_rig rig;
+	struct manual_renderer3d renderer3d;
 	struct oriel_reader in;
 	bool has_apart; // the second region is there
 	bool is_started[2];
@@ -128,6 +138,41 @@ static struct gpu_command make_command(struct fuzz *f) {
 	}
 }
 
+/** One command of contexts and 3D. */
+static struct gpu_command make_command_3d(struct fuzz *f) {
+	const uint8_t kind = read_byte(f) % 12;
+	const uint32_t id = read_id(f);
+	const uint32_t ctx_id = read_byte(f) % 4;
+	const uint32_t a = read_number(f);
+	const uint32_t b = read_number(f);
+	switch (kind) {
+	case 0:
+		return gpu_get_capset_info(a);
+	case 1:
+		return gpu_get_capset(a, b);
+	case 2:
+		return gpu_ctx_create(ctx_id, a % 4, "fuzz");
+	case 3:
+		return gpu_ctx_destroy(ctx_id);
+	case 4:
+	case 5:
+		return gpu_ctx_resource(kind == 4 ? VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE
+						  : VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE,
+				ctx_id, id);
+	case 6:
+		return gpu_create_3d(id, a % 5, 64, 64);
+	case 7:
+		return gpu_create_3d(id, a, b, a);
+	case 8:
+	case 9:
+		return gpu_transfer_3d(kind == 8 ? VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D
+						 : VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D,
+				ctx_id, id, a, b);
+	default:
+		return gpu_submit_3d(ctx_id, a % 8, b % 2 == 0 ? a % 8 * 4 : b);
+	}
+}
+
 /** A backing large enough for the transfers that go in slices: the same memory over and over. */
 static struct gpu_command make_large_attach(struct fuzz *f) {
 	struct oriel_mem_entry entries[24];
@@ -157,7 +202,9 @@ static void submit(struct fuzz *f, unsigned int queue, const void *bytes, size_t
 }
 
 static void submit_command(struct fuzz *f, bool is_large_attach) {
-	struct gpu_command cmd = is_large_attach ? make_large_attach(f) : make_command(f);
+	struct gpu_command cmd = is_large_attach                          ? make_large_attach(f)
+				 : ORIEL_FUZZ_3D && read_byte(f) % 2 != 0 ? make_command_3d(f)
+									  : make_command(f);
 	uint8_t how = read_byte(f);
 	bool is_cursor = gpu_command_type(&cmd) >= VIRTIO_GPU_CMD_UPDATE_CURSOR;
 	unsigned int queue = is_cursor != (how % 32 == 31) ? RIG_CURSOR : RIG_CONTROL;
@@ -256,10 +303,59 @@ static void start(struct fuzz *f, unsigned int queue, bool is_fresh) {
 	f->is_started[queue] = true;
 }
 
+/** Have all operations of the renderer come back, also those that come of that. */
+static void finish_operations(struct fuzz *f, int err) {
+	manual_renderer3d_finish_all(&f->renderer3d, err);
+	manual_renderer3d_forget(&f->renderer3d);
+}
+
+static void lose_renderer(struct fuzz *f) {
+	finish_operations(f, -ENOTCONN);
+	f->renderer3d.base.listener.handle_lost(f->renderer3d.base.listener.user, "by chance");
+}
+
+/** The renderer does something. */
+static void run_renderer(struct fuzz *f) {
+	static const int errors[] = { 0, 0, -EINVAL, -ENOMEM };
+	struct manual_renderer3d *renderer = &f->renderer3d;
+	const uint8_t what = read_byte(f);
+	const int err = errors[what >> 6];
+	switch (what % 8) {
+	case 0:
+		lose_renderer(f);
+		break;
+	case 1:
+		renderer->is_prompt = !renderer->is_prompt;
+		break;
+	case 2:
+		renderer->is_full = !renderer->is_full;
+		if (!renderer->is_full) {
+			renderer->base.listener.handle_room(renderer->base.listener.user);
+		}
+		break;
+	case 3:
+	case 4:
+		finish_operations(f, err);
+		break;
+	default: // the first one of some kind
+		for (size_t i = 0; i < renderer->n_ops; i++) {
+			if (renderer->ops[i].op != NULL && renderer->ops[i].type % 4 == what % 4) {
+				manual_renderer3d_finish(renderer, renderer->ops[i].type, err);
+				break;
+			}
+		}
+		break;
+	}
+}
+
 static void reset(struct fuzz *f) {
 	oriel_virtio_reset(f->rig.virtio);
+	if (ORIEL_FUZZ_3D) {
+		finish_operations(f, 0); // they hold on to images
+		must(oriel_virtio_is_settled(f->rig.virtio), "it does not settle");
+	}
 	struct oriel_gpu_statistics s = device_rig_statistics(&f->rig);
-	must(s.n_resources + s.host_memory + s.backing_memory == 0,
+	must(s.n_resources + s.host_memory + s.backing_memory + s.n_contexts + s.memory_3d == 0,
 			"something is left after reset");
 	must(fake_display_count_open(&f->rig.display) == 0, "a question is open after reset");
 	uint16_t used[2];
@@ -297,7 +393,10 @@ static void attach_or_detach(struct fuzz *f) {
 
 static void run_operation(struct fuzz *f) {
 	unsigned int queue;
-	switch (read_byte(f) % 20) {
+	if (ORIEL_FUZZ_3D && f->renderer3d.n_ops > MANUAL_RENDERER_MAX_OPS / 2) {
+		finish_operations(f, 0);
+	}
+	switch (read_byte(f) % (ORIEL_FUZZ_3D ? 24 : 20)) {
 	case 0:
 		queue = read_byte(f) % 2;
 		oriel_virtio_stop_queue(f->rig.virtio, queue);
@@ -347,6 +446,11 @@ static void run_operation(struct fuzz *f) {
 		device_rig_kick(&f->rig, RIG_CURSOR);
 		device_rig_run(&f->rig);
 		break;
+	case 20:
+	case 21:
+	case 22:
+		run_renderer(f);
+		break;
 	default:
 		submit_command(f, false);
 		break;
@@ -379,6 +483,12 @@ static void check(struct fuzz *f) {
 /** With sound rings, everything comes back in the end, and all can be given back. */
 static void settle(struct fuzz *f) {
 	f->rig.display.answers = FAKE_CANNOT_ANSWER;
+	f->renderer3d.is_full = false;
+	for (int i = 0; ORIEL_FUZZ_3D && i < 64; i++) { // a command may need several, one by one
+		finish_operations(f, 0);
+		device_rig_kick(&f->rig, RIG_CONTROL);
+		device_rig_run(&f->rig);
+	}
 	device_rig_kick(&f->rig, RIG_CONTROL);
 	device_rig_kick(&f->rig, RIG_CURSOR);
 	device_rig_run(&f->rig);
@@ -404,12 +514,17 @@ static void settle(struct fuzz *f) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static struct fuzz f;
 	f = (struct fuzz){ .in = oriel_reader_of(data, size), .has_apart = true };
-	const struct oriel_gpu_options options = {
+	struct oriel_gpu_options options = {
 		.n_heads = 2,
 		.max_resources = 5,
 		.max_host_memory = MAX_HOST_MEMORY,
 		.max_backing_memory = MAX_BACKING_MEMORY,
 	};
+	if (ORIEL_FUZZ_3D) {
+		manual_renderer3d_init(&f.renderer3d);
+		options.renderer3d = &f.renderer3d.base;
+		options.max_contexts = 3;
+	}
 	device_rig_init_small(&f.rig, &options, RING_SIZE, MAIN_SIZE);
 	device_rig_add_memory(&f.rig, APART_GPA, APART_SIZE);
 	device_rig_set_features(&f.rig, RIG_ALL_FEATURES & ~(1ull << ORIEL_VIRTIO_F_EVENT_IDX));

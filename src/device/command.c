@@ -3,6 +3,7 @@
 #include "device/command.h"
 
 #include "device/device.h"
+#include "device/fence.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -12,7 +13,7 @@
 enum { CONTROL = VIRTIO_GPU_QUEUE_CONTROL, CURSOR = VIRTIO_GPU_QUEUE_CURSOR };
 
 // Sorted by type. GET_EDID has no gate: Windows sends it if it was merely offered, which it always
-// is.
+// is. MAP_BLOB and UNMAP_BLOB need host-visible memory, which there is not: whatever they say.
 static const struct oriel_command commands[] = {
 	{ VIRTIO_GPU_CMD_GET_DISPLAY_INFO, CONTROL, 0, 0, oriel_run_get_display_info,
 			"GET_DISPLAY_INFO" },
@@ -30,6 +31,10 @@ static const struct oriel_command commands[] = {
 			oriel_run_attach_backing, "RESOURCE_ATTACH_BACKING" },
 	{ VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, CONTROL, ORIEL_CMD_DETACH_BACKING_SIZE, 0,
 			oriel_run_detach_backing, "RESOURCE_DETACH_BACKING" },
+	{ VIRTIO_GPU_CMD_GET_CAPSET_INFO, CONTROL, ORIEL_CMD_GET_CAPSET_INFO_SIZE,
+			BIT(VIRTIO_GPU_F_VIRGL), oriel_run_get_capset_info, "GET_CAPSET_INFO" },
+	{ VIRTIO_GPU_CMD_GET_CAPSET, CONTROL, ORIEL_CMD_GET_CAPSET_SIZE, BIT(VIRTIO_GPU_F_VIRGL),
+			oriel_run_get_capset, "GET_CAPSET" },
 	{ VIRTIO_GPU_CMD_GET_EDID, CONTROL, ORIEL_CMD_GET_EDID_SIZE, 0, oriel_run_get_edid,
 			"GET_EDID" },
 	{ VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, CONTROL, ORIEL_CMD_ASSIGN_UUID_SIZE,
@@ -41,6 +46,30 @@ static const struct oriel_command commands[] = {
 	{ VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, CONTROL, ORIEL_CMD_SET_SCANOUT_BLOB_SIZE,
 			BIT(VIRTIO_GPU_F_RESOURCE_BLOB), oriel_run_set_scanout_blob,
 			"SET_SCANOUT_BLOB" },
+	{ VIRTIO_GPU_CMD_CTX_CREATE, CONTROL, ORIEL_CMD_CTX_CREATE_SIZE, BIT(VIRTIO_GPU_F_VIRGL),
+			oriel_run_ctx_create, "CTX_CREATE" },
+	{ VIRTIO_GPU_CMD_CTX_DESTROY, CONTROL, ORIEL_CMD_CTX_DESTROY_SIZE, BIT(VIRTIO_GPU_F_VIRGL),
+			oriel_run_ctx_destroy, "CTX_DESTROY" },
+	{ VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, CONTROL, ORIEL_CMD_CTX_RESOURCE_SIZE,
+			BIT(VIRTIO_GPU_F_VIRGL), oriel_run_ctx_attach_resource,
+			"CTX_ATTACH_RESOURCE" },
+	{ VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, CONTROL, ORIEL_CMD_CTX_RESOURCE_SIZE,
+			BIT(VIRTIO_GPU_F_VIRGL), oriel_run_ctx_detach_resource,
+			"CTX_DETACH_RESOURCE" },
+	{ VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, CONTROL, ORIEL_CMD_CREATE_3D_SIZE,
+			BIT(VIRTIO_GPU_F_VIRGL), oriel_run_create_3d, "RESOURCE_CREATE_3D" },
+	{ VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D, CONTROL, ORIEL_CMD_TRANSFER_3D_SIZE,
+			BIT(VIRTIO_GPU_F_VIRGL), oriel_run_transfer_to_host_3d,
+			"TRANSFER_TO_HOST_3D" },
+	{ VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D, CONTROL, ORIEL_CMD_TRANSFER_3D_SIZE,
+			BIT(VIRTIO_GPU_F_VIRGL), oriel_run_transfer_from_host_3d,
+			"TRANSFER_FROM_HOST_3D" },
+	{ VIRTIO_GPU_CMD_SUBMIT_3D, CONTROL, ORIEL_CMD_SUBMIT_3D_SIZE, BIT(VIRTIO_GPU_F_VIRGL),
+			oriel_run_submit_3d, "SUBMIT_3D" },
+	{ VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, CONTROL, 0, BIT(VIRTIO_GPU_F_RESOURCE_BLOB),
+			oriel_run_map_blob, "RESOURCE_MAP_BLOB" },
+	{ VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, CONTROL, 0, BIT(VIRTIO_GPU_F_RESOURCE_BLOB),
+			oriel_run_unmap_blob, "RESOURCE_UNMAP_BLOB" },
 	{ VIRTIO_GPU_CMD_UPDATE_CURSOR, CURSOR, ORIEL_CMD_UPDATE_CURSOR_SIZE, 0,
 			oriel_run_update_cursor, "UPDATE_CURSOR" },
 	{ VIRTIO_GPU_CMD_MOVE_CURSOR, CURSOR, ORIEL_CMD_UPDATE_CURSOR_SIZE, 0,
@@ -64,7 +93,6 @@ const struct oriel_command *oriel_command_get(uint32_t type) {
 	return NULL;
 }
 
-/** Read the header, and join the timeline: whatever fails from here on keeps its place. */
 static int read_header(struct oriel_request *req) {
 	uint8_t raw[ORIEL_CTRL_HDR_SIZE];
 	int err = oriel_request_read(req, raw, sizeof(raw));
@@ -72,23 +100,11 @@ static int read_header(struct oriel_request *req) {
 		return err;
 	}
 	struct oriel_reader r = oriel_reader_of(raw, sizeof(raw));
-	err = oriel_decode_ctrl_hdr(&r, &req->hdr);
-	if (err < 0) {
-		return err;
-	}
-	req->fenced = (req->hdr.flags & VIRTIO_GPU_FLAG_FENCE) != 0;
-	if (req->fenced) {
-		oriel_timeline_join(&req->queue->timeline, req);
-	}
-	return 0;
+	return oriel_decode_ctrl_hdr(&r, &req->hdr);
 }
 
-static enum oriel_resp check_and_run(struct oriel_gpu *gpu, struct oriel_request *req) {
-	uint64_t size = req->n_readable_bytes;
-	if (read_header(req) < 0) {
-		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
-				"%" PRIu64 " bytes are no header", size);
-	}
+static enum oriel_resp check_and_run(struct oriel_gpu *gpu, struct oriel_request *req,
+		uint64_t size) {
 	const struct oriel_command *command = oriel_command_get(req->hdr.type);
 	req->command = command;
 	if (command == NULL) {
@@ -113,8 +129,22 @@ static enum oriel_resp check_and_run(struct oriel_gpu *gpu, struct oriel_request
 }
 
 void oriel_command_run(struct oriel_gpu *gpu, struct oriel_request *req) {
-	enum oriel_resp resp = check_and_run(gpu, req);
+	const uint64_t size = req->n_readable_bytes;
+	if (read_header(req) < 0) {
+		oriel_request_finish(req, oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
+							  "%" PRIu64 " bytes are no header", size));
+		return;
+	}
+	// Whatever fails from here on keeps its place in the timeline.
+	enum oriel_resp resp = oriel_fence_begin(gpu, req);
+	const bool awaits_fence = req->awaits_fence;
+	if (resp == ORIEL_RESP_OK_NODATA) {
+		resp = check_and_run(gpu, req, size);
+	}
 	if (resp != ORIEL_RESP_PENDING) {
 		oriel_request_finish(req, resp);
+	}
+	if (awaits_fence) {
+		oriel_fence_submit(gpu, req); // it is still there: it waits for this
 	}
 }

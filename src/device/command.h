@@ -65,6 +65,34 @@ enum oriel_resp oriel_run_transfer_to_host_2d(struct oriel_gpu *gpu, struct orie
 enum oriel_resp oriel_run_create_blob(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body);
 
+// run_context.c
+enum oriel_resp oriel_run_get_capset_info(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_get_capset(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_ctx_create(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_ctx_destroy(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_ctx_attach_resource(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_ctx_detach_resource(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_submit_3d(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+
+// run_3d.c
+enum oriel_resp oriel_run_create_3d(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_transfer_to_host_3d(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_transfer_from_host_3d(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_map_blob(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+enum oriel_resp oriel_run_unmap_blob(struct oriel_gpu *gpu, struct oriel_request *req,
+		struct oriel_reader *body);
+
 // run_cursor.c
 enum oriel_resp oriel_run_update_cursor(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body);

@@ -16,8 +16,11 @@
 
 #include "device/blob.h"
 #include "device/command.h"
+#include "device/context.h"
 #include "device/heads.h"
 #include "device/queue.h"
+#include "device/readback.h"
+#include "device/work.h"
 #include "display/screen.h"
 #include "host/log.h"
 #include "oriel/gpu.h"
@@ -28,6 +31,7 @@ struct oriel_gpu {
 	struct oriel_virtio base;
 	struct oriel_loop *loop;
 	struct oriel_renderer *renderer;
+	struct oriel_renderer3d *renderer3d; // NULL: a 2D device
 	struct oriel_log log;
 
 	struct oriel_memory *memory; // owned
@@ -39,6 +43,15 @@ struct oriel_gpu {
 	struct oriel_resource_limits limits;
 	struct oriel_resource_table resources;
 	uint64_t max_backing_entries;
+	uint64_t max_submit_size;
+
+	// 3D.
+	struct oriel_context_table contexts;
+	struct oriel_work_list works;
+	struct oriel_readback readback;
+	// The control request that has to be finished before the next one is taken, or NULL.
+	const struct oriel_request *blocked_by;
+	bool is_3d_used; // since the last reset: the renderer has something of the guest's
 
 	struct oriel_heads heads;
 	uint32_t events_read;
@@ -53,6 +66,11 @@ struct oriel_gpu {
 	uint64_t n_commands;
 	uint64_t n_errors;
 };
+
+/** Whether a feature (a bit number) was negotiated. */
+static inline bool oriel_gpu_has_feature(const struct oriel_gpu *gpu, unsigned int bit) {
+	return (gpu->features >> bit & 1) != 0;
+}
 
 static inline struct oriel_gpu_queue *oriel_gpu_get_control_queue(struct oriel_gpu *gpu) {
 	return &gpu->queues[VIRTIO_GPU_QUEUE_CONTROL];

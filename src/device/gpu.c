@@ -4,6 +4,7 @@
  */
 #include "device/device.h"
 
+#include "device/gpu_3d.h"
 #include "protocol/edid.h"
 
 #include <assert.h>
@@ -28,6 +29,9 @@
 #define DEFAULT_MAX_BACKING_ENTRIES 262144u
 #define DEFAULT_MAX_BACKING_MEMORY (256ull * 1024 * 1024)
 #define DEFAULT_MAX_DIMENSION 16384u
+#define DEFAULT_MAX_CONTEXTS 4096u
+#define DEFAULT_MAX_3D_MEMORY (4ull * 1024 * 1024 * 1024)
+#define DEFAULT_MAX_SUBMIT_SIZE (64ull * 1024 * 1024)
 
 /** BLOB_ALIGNMENT is not offered yet, but its field must not read as 0. */
 #define BLOB_ALIGNMENT 4096u
@@ -56,12 +60,15 @@ static void update_heads(struct oriel_gpu *gpu) {
 }
 
 static uint64_t gpu_get_features(struct oriel_virtio *virtio) {
-	(void)virtio;
-	return GPU_FEATURES | RING_FEATURES;
+	return GPU_FEATURES | RING_FEATURES | oriel_gpu_3d_get_features(gpu_of(virtio));
 }
 
 static void gpu_set_features(struct oriel_virtio *virtio, uint64_t features) {
-	gpu_of(virtio)->features = features & (GPU_FEATURES | RING_FEATURES);
+	features &= gpu_get_features(virtio);
+	if ((features & BIT(VIRTIO_GPU_F_VIRGL)) == 0) {
+		features &= ~BIT(VIRTIO_GPU_F_CONTEXT_INIT);
+	}
+	gpu_of(virtio)->features = features;
 }
 
 static void gpu_read_config(struct oriel_virtio *virtio, uint32_t offset, void *buf, size_t size) {
@@ -69,7 +76,8 @@ static void gpu_read_config(struct oriel_virtio *virtio, uint32_t offset, void *
 	update_heads(gpu);
 	uint8_t config[ORIEL_GPU_CONFIG_SIZE];
 	struct oriel_writer w = oriel_writer_of(config, sizeof(config));
-	oriel_encode_gpu_config(&w, gpu->events_read, gpu->screen.n_scanouts, 0, BLOB_ALIGNMENT);
+	oriel_encode_gpu_config(&w, gpu->events_read, gpu->screen.n_scanouts,
+			gpu->renderer3d != NULL ? gpu->renderer3d->capsets.len : 0, BLOB_ALIGNMENT);
 	assert(!w.failed);
 	if (offset < sizeof(config)) {
 		memcpy(buf, config + offset, oriel_min_size(size, sizeof(config) - offset));
@@ -116,7 +124,9 @@ static void gpu_handle_memory_change(struct oriel_virtio *virtio) {
 	for (unsigned int i = 0; i < ORIEL_GPU_N_QUEUES; i++) {
 		oriel_gpu_queue_handle_memory_change(&gpu->queues[i]);
 	}
+	oriel_gpu_3d_begin_memory_change(gpu);
 	oriel_resource_table_handle_map_change(&gpu->resources, map);
+	oriel_gpu_3d_end_memory_change(gpu, map);
 	oriel_mem_map_release(map);
 }
 
@@ -158,10 +168,16 @@ static void gpu_reset(struct oriel_virtio *virtio) {
 	}
 	oriel_screen_clear(&gpu->screen);
 	oriel_blob_clear(gpu);
+	oriel_readback_clear(gpu);
+	oriel_gpu_3d_reset(gpu);
 	oriel_screen_set_n_scanouts(&gpu->screen, count_heads(gpu));
 	drop_resources(gpu);
 	gpu->features = 0;
 	gpu->events_read = 0;
+}
+
+static bool gpu_is_settled(const struct oriel_virtio *virtio) {
+	return oriel_container_of(virtio, struct oriel_gpu, base)->works.n_settling == 0;
 }
 
 static const struct oriel_virtio_impl gpu_impl = {
@@ -174,6 +190,7 @@ static const struct oriel_virtio_impl gpu_impl = {
 	.stop_queue = gpu_stop_queue,
 	.set_call_fd = gpu_set_call_fd,
 	.kick = gpu_kick,
+	.is_settled = gpu_is_settled,
 	.reset = gpu_reset,
 };
 
@@ -205,6 +222,10 @@ static void set_limits(struct oriel_gpu *gpu, const struct oriel_gpu_options *op
 			get_limit(options->max_backing_memory, DEFAULT_MAX_BACKING_MEMORY);
 	uint64_t max_dimension = get_limit(options->max_dimension, DEFAULT_MAX_DIMENSION);
 	gpu->limits.max_dimension = (uint32_t)oriel_min_u64(max_dimension, UINT32_MAX);
+	gpu->limits.memory_3d.limit = get_limit(options->max_3d_memory, DEFAULT_MAX_3D_MEMORY);
+	gpu->max_submit_size = get_limit(options->max_submit_size, DEFAULT_MAX_SUBMIT_SIZE);
+	oriel_context_table_init(&gpu->contexts,
+			get_limit(options->max_contexts, DEFAULT_MAX_CONTEXTS));
 	gpu->max_backing_entries =
 			get_limit(options->max_backing_entries, DEFAULT_MAX_BACKING_ENTRIES);
 }
@@ -242,6 +263,7 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 			options->height != 0 ? options->height : DEFAULT_HEIGHT);
 	oriel_screen_init(&gpu->screen, options->n_heads != 0 ? options->n_heads : 1);
 	gpu->screen.set_size = set_size;
+	oriel_gpu_3d_init(gpu, options->renderer3d);
 	oriel_resource_table_init(&gpu->resources, &gpu->limits);
 	err = oriel_memory_create(&gpu->memory);
 	for (unsigned int i = 0; err == 0 && i < ORIEL_GPU_N_QUEUES; i++) {
@@ -295,6 +317,10 @@ void oriel_gpu_get_statistics(const struct oriel_gpu *gpu,
 		.max_host_memory = gpu->limits.pixels.limit,
 		.backing_memory = gpu->limits.backing.used,
 		.max_backing_memory = gpu->limits.backing.limit,
+		.n_contexts = gpu->contexts.count.used,
+		.max_contexts = gpu->contexts.count.limit,
+		.memory_3d = gpu->limits.memory_3d.used,
+		.max_3d_memory = gpu->limits.memory_3d.limit,
 		.n_commands = gpu->n_commands,
 		.n_errors = gpu->n_errors,
 	};
@@ -311,6 +337,8 @@ void oriel_gpu_destroy(struct oriel_gpu *gpu) {
 	}
 	oriel_screen_finish(&gpu->screen);
 	oriel_blob_clear(gpu);
+	oriel_readback_clear(gpu);
+	oriel_gpu_3d_finish(gpu);
 	oriel_resource_table_finish(&gpu->resources);
 	oriel_memory_destroy(gpu->memory);
 	free(gpu);

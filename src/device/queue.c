@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+/** How long a queue that stops waits for the renderer: a VMM, and its user, wait for us. */
+#define STOP_PATIENCE_NS 1000000000ull
+
 static const char *const names[ORIEL_GPU_N_QUEUES] = { "controlq", "cursorq" };
 
 bool oriel_gpu_queue_is_running(const struct oriel_gpu_queue *queue) {
@@ -23,6 +26,39 @@ void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue) {
 	}
 }
 
+/** Finish a request for which the renderer takes too long, unless its end gives memory back. */
+static void finish_early(struct oriel_request *req) {
+	if (req->work != NULL && req->work->gives_memory_back) {
+		return;
+	}
+	const bool is_pending = req->work != NULL;
+	oriel_work_abandon(req);
+	const bool awaited = req->awaits_fence;
+	req->awaits_fence = false;
+	if (is_pending) {
+		oriel_request_finish(req, oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
+							  "the renderer takes too long, and the "
+							  "guest is to be stopped"));
+	} else if (awaited && req->finished) {
+		oriel_gpu_queue_handle_fence(req->queue, req->timeline);
+	}
+}
+
+/** The queue stops, and the renderer did not answer in time. */
+static void run_out_of_patience(void *user) {
+	struct oriel_gpu_queue *queue = user;
+	if (!queue->stopping) {
+		return;
+	}
+	// What one of them lets go leaves the list too, so it is walked by what is left.
+	for (uint32_t i = 0; i < queue->n_slots; i++) {
+		struct oriel_request *req = &queue->slots[i];
+		if (req->is_taken && (req->work != NULL || req->awaits_fence)) {
+			finish_early(req);
+		}
+	}
+}
+
 /** Let go of what a started queue has. Returns the base to go on from. */
 static uint32_t release(struct oriel_gpu_queue *queue) {
 	oriel_source_remove(queue->kick);
@@ -33,8 +69,12 @@ static uint32_t release(struct oriel_gpu_queue *queue) {
 	free(queue->slots);
 	queue->slots = NULL;
 	queue->current = NULL;
+	queue->n_slots = 0;
 	queue->stopping = false;
 	queue->broken_told = false;
+	if (queue->patience != NULL) {
+		oriel_source_set_deadline(queue->patience, 0);
+	}
 	return base;
 }
 
@@ -42,20 +82,28 @@ static uint32_t release(struct oriel_gpu_queue *queue) {
 static void give_back(struct oriel_gpu_queue *queue, struct oriel_request *req) {
 	oriel_virtq_push(queue->vq, req->chain_id, req->n_slots, req->written);
 	oriel_request_end(req);
+	req->is_taken = false;
 	oriel_list_append(&queue->free, &req->link);
 }
 
-void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel_request *req) {
-	if (!req->fenced) {
+void oriel_gpu_queue_handle_fence(struct oriel_gpu_queue *queue, struct oriel_timeline *timeline) {
+	struct oriel_request *req = oriel_timeline_leave(timeline);
+	while (req != NULL) {
+		// The next one, if there is one, holds the context that the timeline belongs to.
+		const bool is_last = oriel_list_is_empty(&timeline->requests);
 		give_back(queue, req);
-	} else {
-		struct oriel_request *first = oriel_timeline_leave(&queue->timeline);
-		while (first != NULL) {
-			give_back(queue, first);
-			first = oriel_timeline_leave(&queue->timeline);
-		}
+		req = is_last ? NULL : oriel_timeline_leave(timeline);
 	}
 	oriel_gpu_queue_schedule(queue); // somebody has to publish it; in a turn this costs nothing
+}
+
+void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel_request *req) {
+	if (req->timeline != NULL) {
+		oriel_gpu_queue_handle_fence(queue, req->timeline);
+		return;
+	}
+	give_back(queue, req);
+	oriel_gpu_queue_schedule(queue);
 }
 
 static void begin_request(struct oriel_gpu_queue *queue, const struct oriel_chain *chain) {
@@ -69,6 +117,13 @@ static void begin_request(struct oriel_gpu_queue *queue, const struct oriel_chai
 	oriel_cursor_run_waiting(queue->gpu); // one may have waited just for this
 }
 
+/** Whether the next request has to wait: for the one before, or for room in the renderer. */
+static bool is_blocked(const struct oriel_gpu_queue *queue) {
+	const struct oriel_gpu *gpu = queue->gpu;
+	return queue->index == VIRTIO_GPU_QUEUE_CONTROL && gpu->renderer3d != NULL &&
+	       (gpu->blocked_by != NULL || oriel_renderer3d_is_full(gpu->renderer3d));
+}
+
 /** Serve chains until the turn's share is used up. Returns whether there may be more to do. */
 static bool serve(struct oriel_gpu_queue *queue) {
 	uint32_t n_chains = 0;
@@ -80,7 +135,7 @@ static bool serve(struct oriel_gpu_queue *queue) {
 			continue;
 		}
 		// Without a free slot the queue waits: whatever finishes gives it another turn.
-		if (queue->stopping || oriel_list_is_empty(&queue->free)) {
+		if (queue->stopping || oriel_list_is_empty(&queue->free) || is_blocked(queue)) {
 			return false;
 		}
 		struct oriel_chain chain;
@@ -180,6 +235,9 @@ int oriel_gpu_queue_init(struct oriel_gpu_queue *queue, struct oriel_gpu *gpu, u
 	if (err == 0) {
 		err = oriel_loop_add_deferred(gpu->loop, run_turn, queue, &queue->turn);
 	}
+	if (err == 0) {
+		err = oriel_loop_add_timer(gpu->loop, run_out_of_patience, queue, &queue->patience);
+	}
 	return err;
 }
 
@@ -190,7 +248,9 @@ void oriel_gpu_queue_finish(struct oriel_gpu_queue *queue) {
 		queue->vq = NULL;
 	}
 	oriel_source_remove(queue->turn);
+	oriel_source_remove(queue->patience);
 	queue->turn = NULL;
+	queue->patience = NULL;
 }
 
 static int allocate_slots(struct oriel_gpu_queue *queue, uint16_t ring_size) {
@@ -199,6 +259,7 @@ static int allocate_slots(struct oriel_gpu_queue *queue, uint16_t ring_size) {
 	if (queue->slots == NULL) {
 		return -ENOMEM;
 	}
+	queue->n_slots = size;
 	oriel_list_init(&queue->free);
 	for (uint32_t i = 0; i < size; i++) {
 		oriel_list_append(&queue->free, &queue->slots[i].link);
@@ -268,6 +329,7 @@ void oriel_gpu_queue_stop(struct oriel_gpu_queue *queue) {
 	}
 	// What waits for a display is answered now, from what is known.
 	oriel_screen_flush_queries(&queue->gpu->screen);
+	oriel_source_set_deadline(queue->patience, oriel_now_ns() + STOP_PATIENCE_NS);
 	oriel_gpu_queue_schedule(queue);
 }
 

@@ -31,13 +31,15 @@ struct oriel_gpu_queue {
 	unsigned int index;
 	const char *name; // "controlq", "cursorq"
 	struct oriel_virtq *vq;
-	struct oriel_source *turn; // deferred; as long as the device
+	struct oriel_source *turn;     // deferred; as long as the device
+	struct oriel_source *patience; // timer: while it stops
 
 	// While started.
 	int kick_fd; // -1: none; ours
 	struct oriel_source *kick;
 	int call_fd;                 // -1: none; ours
 	struct oriel_request *slots; // as many as the ring has entries, within the limit
+	uint32_t n_slots;
 	struct oriel_link free;
 	struct oriel_link in_flight; // popped and not given back, but for those that wait
 	struct oriel_link waiting;   // UPDATE_CURSORs that wait for the control queue
@@ -82,6 +84,9 @@ void oriel_gpu_queue_handle_memory_change(struct oriel_gpu_queue *queue);
 
 /** A request was finished: give back what its timeline lets go. */
 void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel_request *req);
+
+/** A fence of the timeline has come: give back what it lets go. */
+void oriel_gpu_queue_handle_fence(struct oriel_gpu_queue *queue, struct oriel_timeline *timeline);
 
 /** Whether requests are still taken from the ring: started, sound, and not stopping. */
 bool oriel_gpu_queue_is_running(const struct oriel_gpu_queue *queue);

@@ -15,6 +15,7 @@ void oriel_request_begin(struct oriel_request *req, struct oriel_gpu_queue *queu
 		const struct oriel_chain *chain) {
 	*req = (struct oriel_request){
 		.queue = queue,
+		.is_taken = true,
 		.chain_id = chain->id,
 		.n_slots = chain->n_slots,
 		.readable = { .spans = chain->readable, .len = chain->n_readable },
@@ -83,6 +84,10 @@ static void write_header(const struct oriel_request *req, enum oriel_resp resp, 
 		hdr.flags = VIRTIO_GPU_FLAG_FENCE;
 		hdr.fence_id = req->hdr.fence_id;
 		hdr.ctx_id = req->hdr.ctx_id;
+		if (req->ctx != NULL) {
+			hdr.flags |= VIRTIO_GPU_FLAG_INFO_RING_IDX;
+			hdr.ring_idx = req->hdr.ring_idx;
+		}
 	}
 	struct oriel_writer w = oriel_writer_of(bytes, ORIEL_CTRL_HDR_SIZE);
 	oriel_encode_ctrl_hdr(&w, &hdr);
@@ -110,8 +115,16 @@ void oriel_request_finish(struct oriel_request *req, enum oriel_resp resp) {
 }
 
 void oriel_request_end(struct oriel_request *req) {
+	struct oriel_gpu *gpu = req->queue->gpu;
+	if (gpu->blocked_by == req) {
+		gpu->blocked_by = NULL;
+		oriel_gpu_queue_schedule(req->queue);
+	}
+	oriel_work_abandon(req);
 	oriel_list_remove(&req->link);
 	oriel_list_remove(&req->timeline_link);
+	oriel_context_release(req->ctx);
+	req->ctx = NULL;
 	oriel_resource_release(req->res);
 	req->res = NULL;
 	oriel_mem_map_release(req->map);

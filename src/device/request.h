@@ -19,12 +19,16 @@
 #include "mem/map.h"
 #include "protocol/virtio_gpu.h"
 #include "render/render.h"
+#include "render/render3d.h"
 #include "virtq/virtq.h"
 
 struct oriel_gpu;
 struct oriel_gpu_queue;
 struct oriel_command;
 struct oriel_request;
+struct oriel_context;
+struct oriel_timeline;
+struct oriel_work;
 
 /** What a handler answers: the type of the response header, or that the answer comes later. */
 enum oriel_resp {
@@ -32,17 +36,20 @@ enum oriel_resp {
 	ORIEL_RESP_PENDING = 0,
 	ORIEL_RESP_OK_NODATA = VIRTIO_GPU_RESP_OK_NODATA,
 	ORIEL_RESP_OK_DISPLAY_INFO = VIRTIO_GPU_RESP_OK_DISPLAY_INFO,
+	ORIEL_RESP_OK_CAPSET_INFO = VIRTIO_GPU_RESP_OK_CAPSET_INFO,
+	ORIEL_RESP_OK_CAPSET = VIRTIO_GPU_RESP_OK_CAPSET,
 	ORIEL_RESP_OK_EDID = VIRTIO_GPU_RESP_OK_EDID,
 	ORIEL_RESP_OK_RESOURCE_UUID = VIRTIO_GPU_RESP_OK_RESOURCE_UUID,
 	ORIEL_RESP_ERR_UNSPEC = VIRTIO_GPU_RESP_ERR_UNSPEC,
 	ORIEL_RESP_ERR_OUT_OF_MEMORY = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
 	ORIEL_RESP_ERR_INVALID_SCANOUT_ID = VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID,
 	ORIEL_RESP_ERR_INVALID_RESOURCE_ID = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
+	ORIEL_RESP_ERR_INVALID_CONTEXT_ID = VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID,
 	ORIEL_RESP_ERR_INVALID_PARAMETER = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 };
 
-/** The largest response: GET_EDID's. */
-#define ORIEL_MAX_RESPONSE_SIZE (ORIEL_CTRL_HDR_SIZE + ORIEL_RESP_EDID_SIZE)
+/** The largest response: GET_CAPSET's. */
+#define ORIEL_MAX_RESPONSE_SIZE (ORIEL_CTRL_HDR_SIZE + ORIEL_MAX_CAPSET_SIZE)
 
 /** Spans of a response's place that a slot has room for itself; real drivers need one. */
 #define ORIEL_REQUEST_INLINE_SPANS 4u
@@ -50,6 +57,7 @@ enum oriel_resp {
 struct oriel_request {
 	struct oriel_gpu_queue *queue;
 	struct oriel_link link; // free, in flight, or waiting for the control queue
+	bool is_taken;          // not free
 
 	// The chain. Its spans are the ring's, and good until the next pop, unless they were kept.
 	uint16_t chain_id;
@@ -65,8 +73,12 @@ struct oriel_request {
 	struct oriel_ctrl_hdr hdr;
 	const struct oriel_command *command; // NULL: no such command
 
-	// The fence.
+	// The fence. A 3D device also waits for the GPU (fence.h).
 	bool fenced;
+	bool awaits_fence;
+	struct oriel_work *fence;        // pending, or NULL
+	struct oriel_timeline *timeline; // NULL: not fenced
+	struct oriel_context *ctx;       // held: the timeline is one of its; or NULL
 	struct oriel_link timeline_link;
 
 	// Once finished: bytes written.
@@ -74,14 +86,17 @@ struct oriel_request {
 	uint32_t written;
 
 	// What a pending command needs.
+	struct oriel_work *work;    // of the 3D renderer, or NULL
 	struct oriel_resource *res; // held, or NULL
 	union {
 		struct oriel_display_query query;
 		struct {
 			struct oriel_transfer transfer;
 			struct {
-				struct oriel_rect rect; // as the guest said it
-				uint32_t scanout_id;    // that is being gathered for
+				struct oriel_rect rect;   // as the guest said it
+				uint32_t scanout_id;      // that is being gathered for
+				uint32_t n_scanouts;      // behind the last one
+				struct oriel_rect damage; // that is being read back
 			} flush;
 		};
 		struct {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Making blobs (virtio 1.3, 5.7.6.8: RESOURCE_CREATE_BLOB). Those of the guest's memory; blobs of
- * the host's need a renderer with contexts, which is not there.
+ * the host's are objects that a context made, and no renderer makes any yet.
  */
 #include "device/attach.h"
 #include "device/device.h"
@@ -17,8 +17,14 @@
 /** What is wrong with a blob, or NULL. */
 static const char *find_fault(const struct oriel_gpu *gpu,
 		const struct oriel_cmd_create_blob *cmd) {
-	if (cmd->blob_mem != VIRTIO_GPU_BLOB_MEM_GUEST) {
+	const bool is_host = cmd->blob_mem == VIRTIO_GPU_BLOB_MEM_HOST3D ||
+			     cmd->blob_mem == VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST;
+	if (cmd->blob_mem != VIRTIO_GPU_BLOB_MEM_GUEST &&
+			!(is_host && oriel_gpu_has_feature(gpu, VIRTIO_GPU_F_VIRGL))) {
 		return "no such memory, or not without 3D";
+	}
+	if (cmd->blob_mem == VIRTIO_GPU_BLOB_MEM_HOST3D && cmd->n_entries != 0) {
+		return "guest memory for a blob that has none";
 	}
 	if ((cmd->blob_flags & ~KNOWN_FLAGS) != 0) {
 		return "unknown flags";
@@ -28,6 +34,18 @@ static const char *find_fault(const struct oriel_gpu *gpu,
 		return "sharing between devices needs RESOURCE_UUID";
 	}
 	return cmd->size == 0 || cmd->size > INT64_MAX ? "a size that cannot be" : NULL;
+}
+
+/** A blob of the host's: there are contexts, but none of them has an object to make one from. */
+static enum oriel_resp fail_host_blob(struct oriel_gpu *gpu, struct oriel_request *req,
+		const struct oriel_cmd_create_blob *cmd) {
+	if (oriel_context_get(&gpu->contexts, req->hdr.ctx_id) == NULL) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_CONTEXT_ID,
+				"there is no context %" PRIu32, req->hdr.ctx_id);
+	}
+	return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
+			"resource %" PRIu32 ": context %" PRIu32 " has no object %" PRIu64,
+			cmd->resource_id, req->hdr.ctx_id, cmd->blob_id);
 }
 
 enum oriel_resp oriel_run_create_blob(struct oriel_gpu *gpu, struct oriel_request *req,
@@ -45,6 +63,9 @@ enum oriel_resp oriel_run_create_blob(struct oriel_gpu *gpu, struct oriel_reques
 	if (fault != NULL) {
 		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_PARAMETER,
 				"resource %" PRIu32 ": %s", cmd.resource_id, fault);
+	}
+	if (cmd.blob_mem != VIRTIO_GPU_BLOB_MEM_GUEST) {
+		return fail_host_blob(gpu, req, &cmd);
 	}
 	struct oriel_resource *res;
 	int err = oriel_resource_create_blob(&gpu->resources, cmd.resource_id, cmd.size, &res);

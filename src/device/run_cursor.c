@@ -8,6 +8,7 @@
  * MOVE never waits: behind a waiting UPDATE of its scanout, its position becomes the UPDATE's.
  */
 #include "device/device.h"
+#include "device/twin.h"
 
 #include <inttypes.h>
 
@@ -43,8 +44,20 @@ static int read_image(struct oriel_gpu *gpu, struct oriel_resource *res) {
 	return read.err;
 }
 
+/** Show the image of a resource whose pixels are here. */
+static int set_image(struct oriel_gpu *gpu, struct oriel_resource *res,
+		const struct oriel_cmd_update_cursor *cmd) {
+	int err = read_image(gpu, res);
+	if (err < 0) {
+		return err;
+	}
+	return oriel_screen_set_cursor(&gpu->screen, cmd->scanout_id, gpu->cursor_pixels,
+			cmd->hot_x, cmd->hot_y, cmd->x, cmd->y);
+}
+
 static enum oriel_resp update(struct oriel_gpu *gpu, struct oriel_request *req) {
 	const struct oriel_cmd_update_cursor *cmd = &req->cursor.cmd;
+	oriel_readback_forget_cursor(gpu, cmd->scanout_id);
 	if (cmd->resource_id == 0) {
 		oriel_screen_hide_cursor(&gpu->screen, cmd->scanout_id, cmd->x, cmd->y);
 		return ORIEL_RESP_OK_NODATA;
@@ -54,10 +67,10 @@ static enum oriel_resp update(struct oriel_gpu *gpu, struct oriel_request *req) 
 		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_RESOURCE_ID,
 				"there is no resource %" PRIu32, cmd->resource_id);
 	}
-	int err = read_image(gpu, res);
-	if (err == 0) {
-		err = oriel_screen_set_cursor(&gpu->screen, cmd->scanout_id, gpu->cursor_pixels,
-				cmd->hot_x, cmd->hot_y, cmd->x, cmd->y);
+	int err = -EIO;
+	if (!res->is_lost) {
+		err = oriel_resource_is_rendered(res) ? oriel_readback_cursor(gpu, res, cmd)
+						      : set_image(gpu, res, cmd);
 	}
 	if (err < 0) {
 		return oriel_request_fail(req, oriel_resp_from_error(err),
@@ -69,9 +82,13 @@ static enum oriel_resp update(struct oriel_gpu *gpu, struct oriel_request *req) 
 	return ORIEL_RESP_OK_NODATA;
 }
 
-/** Whether all control requests up to this one have been begun, or never will be. */
+/** Whether all control requests up to this one have been begun, or never will be, and there is
+ * room to read a cursor back. */
 static bool is_due(struct oriel_gpu *gpu, uint64_t ticket) {
 	const struct oriel_gpu_queue *control = oriel_gpu_get_control_queue(gpu);
+	if (gpu->readback.n_pending_cursors == ORIEL_READBACK_CURSORS) {
+		return false;
+	}
 	return control->n_begun >= ticket || !oriel_gpu_queue_is_running(control) ||
 	       !oriel_gpu_queue_is_running(oriel_gpu_get_cursor_queue(gpu));
 }

@@ -6,6 +6,7 @@
  * damage first, scanout by scanout; that may take more than one turn of the queue.
  */
 #include "device/device.h"
+#include "device/twin.h"
 
 #include <inttypes.h>
 
@@ -94,6 +95,13 @@ enum oriel_resp oriel_run_flush(struct oriel_gpu *gpu, struct oriel_request *req
 				" of %" PRIu32 "x%" PRIu32,
 				cmd.resource_id, cmd.rect.x, cmd.rect.y, cmd.rect.width,
 				cmd.rect.height, res->width, res->height);
+	}
+	if (res->is_lost) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
+				"resource %" PRIu32 " was lost with its renderer", cmd.resource_id);
+	}
+	if (oriel_resource_is_rendered(res)) {
+		return oriel_readback_flush(req, res, &cmd.rect);
 	}
 	oriel_screen_flush(&gpu->screen, res, &cmd.rect);
 	return ORIEL_RESP_OK_NODATA;

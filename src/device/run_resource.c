@@ -7,6 +7,7 @@
  */
 #include "device/attach.h"
 #include "device/device.h"
+#include "device/twin.h"
 
 #include <inttypes.h>
 
@@ -44,6 +45,29 @@ enum oriel_resp oriel_run_create_2d(struct oriel_gpu *gpu, struct oriel_request 
 	return ORIEL_RESP_OK_NODATA;
 }
 
+/** How a request ends that the renderer has a part in: of a 2D resource, which is ours, well. */
+static oriel_work_done_fn get_done(const struct oriel_resource *res) {
+	return res->is_3d ? oriel_work_finish_request : oriel_twin_finish_request;
+}
+
+/** Whether the 3D renderer knows the resource, or will when it gets there. */
+static bool is_in_renderer(const struct oriel_resource *res) {
+	return (res->is_3d && !res->is_lost) || res->twin.exists;
+}
+
+/** Work after which the renderer does not touch the resource's backing any more. */
+static int begin_giving_back(struct oriel_gpu *gpu, const struct oriel_resource *res,
+		enum oriel_render3d_type type, struct oriel_work **ret) {
+	int err = oriel_work_create(gpu, type, ret);
+	if (err < 0) {
+		return err;
+	}
+	(*ret)->op.resource_id = res->id;
+	(*ret)->gives_memory_back = true;
+	(*ret)->map = res->backing.map != NULL ? oriel_mem_map_hold(res->backing.map) : NULL;
+	return 0;
+}
+
 enum oriel_resp oriel_run_unref(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body) {
 	struct oriel_cmd_unref cmd;
@@ -54,10 +78,18 @@ enum oriel_resp oriel_run_unref(struct oriel_gpu *gpu, struct oriel_request *req
 	if (res == NULL) {
 		return fail_no_resource(req, cmd.resource_id);
 	}
+	struct oriel_work *work = NULL;
+	if (is_in_renderer(res) &&
+			begin_giving_back(gpu, res, ORIEL_RENDER3D_UNREF_RESOURCE, &work) < 0) {
+		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
+	}
+	const oriel_work_done_fn done = get_done(res);
 	oriel_blob_remove(gpu, res);
+	oriel_readback_remove(gpu, res);
+	oriel_twin_remove(gpu, res);
 	oriel_screen_remove_resource(&gpu->screen, res);
 	oriel_resource_drop(&gpu->resources, res);
-	return ORIEL_RESP_OK_NODATA;
+	return work != NULL ? oriel_work_submit_for(work, req, done) : ORIEL_RESP_OK_NODATA;
 }
 
 enum oriel_resp oriel_run_attach_backing(struct oriel_gpu *gpu, struct oriel_request *req,
@@ -74,7 +106,19 @@ enum oriel_resp oriel_run_attach_backing(struct oriel_gpu *gpu, struct oriel_req
 		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
 				"resource %" PRIu32 " has a backing already", cmd.resource_id);
 	}
-	return oriel_attach_entries(gpu, req, res, cmd.n_entries);
+	enum oriel_resp resp = oriel_attach_entries(gpu, req, res, cmd.n_entries);
+	// A list of no entries is a backing, too, but nothing that a renderer could map.
+	if (resp != ORIEL_RESP_OK_NODATA || cmd.n_entries == 0 || !is_in_renderer(res)) {
+		return resp;
+	}
+	struct oriel_work *work;
+	if (oriel_work_create(gpu, ORIEL_RENDER3D_ATTACH_BACKING, &work) < 0) {
+		oriel_backing_detach(&res->backing);
+		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
+	}
+	work->op.resource_id = res->id;
+	work->op.backing = &res->backing;
+	return oriel_work_submit_for(work, req, get_done(res));
 }
 
 enum oriel_resp oriel_run_detach_backing(struct oriel_gpu *gpu, struct oriel_request *req,
@@ -91,8 +135,14 @@ enum oriel_resp oriel_run_detach_backing(struct oriel_gpu *gpu, struct oriel_req
 		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
 				"resource %" PRIu32 " has no backing", cmd.resource_id);
 	}
+	struct oriel_work *work = NULL;
+	if (is_in_renderer(res) &&
+			begin_giving_back(gpu, res, ORIEL_RENDER3D_DETACH_BACKING, &work) < 0) {
+		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
+	}
 	oriel_backing_detach(&res->backing);
-	return ORIEL_RESP_OK_NODATA;
+	return work != NULL ? oriel_work_submit_for(work, req, get_done(res))
+			    : ORIEL_RESP_OK_NODATA;
 }
 
 enum oriel_resp oriel_run_assign_uuid(struct oriel_gpu *gpu, struct oriel_request *req,

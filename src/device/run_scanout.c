@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the outputs show (virtio 1.3, 5.7.6.8: SET_SCANOUT, SET_SCANOUT_BLOB). */
 #include "device/device.h"
+#include "device/twin.h"
 
 #include <inttypes.h>
 
@@ -26,6 +27,7 @@ static enum oriel_resp fail_resource(struct oriel_request *req, uint32_t scanout
 static enum oriel_resp turn_off(struct oriel_gpu *gpu, uint32_t scanout_id) {
 	oriel_screen_set_scanout(&gpu->screen, scanout_id, NULL, NULL);
 	oriel_blob_leave(gpu, scanout_id);
+	oriel_readback_leave(gpu, scanout_id);
 	return ORIEL_RESP_OK_NODATA;
 }
 
@@ -35,11 +37,21 @@ static enum oriel_resp show(struct oriel_gpu *gpu, struct oriel_request *req,
 	if (res == NULL) {
 		return fail_resource(req, cmd->scanout_id, cmd->resource_id);
 	}
-	if (res->is_blob || oriel_rect_is_empty(&cmd->rect) ||
+	if (res->is_blob || res->format == NULL || oriel_rect_is_empty(&cmd->rect) ||
 			!oriel_rect_fits(&cmd->rect, res->width, res->height)) {
 		return oriel_request_fail(req, ORIEL_RESP_ERR_INVALID_PARAMETER,
 				"scanout %" PRIu32 ": resource %" PRIu32 ": " RECT_FORMAT,
 				cmd->scanout_id, cmd->resource_id, RECT_VALUES(cmd->rect, res));
+	}
+	if (res->is_lost) {
+		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
+				"scanout %" PRIu32 ": resource %" PRIu32
+				" was lost with its renderer",
+				cmd->scanout_id, cmd->resource_id);
+	}
+	if (oriel_resource_is_rendered(res)) {
+		oriel_blob_leave(gpu, cmd->scanout_id);
+		return oriel_readback_show(req, cmd->scanout_id, res, &cmd->rect);
 	}
 	// Viewers map what is shown. If that cannot be, the scanout stays as it was.
 	int err = oriel_resource_share(res);
@@ -50,6 +62,7 @@ static enum oriel_resp show(struct oriel_gpu *gpu, struct oriel_request *req,
 	}
 	oriel_screen_set_scanout(&gpu->screen, cmd->scanout_id, res, &cmd->rect);
 	oriel_blob_leave(gpu, cmd->scanout_id);
+	oriel_readback_leave(gpu, cmd->scanout_id);
 	return ORIEL_RESP_OK_NODATA;
 }
 
@@ -120,6 +133,7 @@ static enum oriel_resp show_blob(struct oriel_gpu *gpu, struct oriel_request *re
 				": over a limit, or no memory",
 				cmd->scanout_id, cmd->resource_id);
 	}
+	oriel_readback_leave(gpu, cmd->scanout_id);
 	return ORIEL_RESP_OK_NODATA;
 }
 

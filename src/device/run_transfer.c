@@ -6,6 +6,7 @@
  * stride apart, as all drivers have it (the standard's text speaks of the resource instead).
  */
 #include "device/device.h"
+#include "device/twin.h"
 
 #include <inttypes.h>
 
@@ -14,7 +15,13 @@ static void handle_done(struct oriel_request *req, int err) {
 		(void)oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC, "resource %" PRIu32 ": %s",
 				req->res->id, err == -ENOMEM ? "no memory" : "the backing is lost");
 	}
-	oriel_request_finish(req, oriel_resp_from_error(err));
+	enum oriel_resp resp = oriel_resp_from_error(err);
+	if (err == 0 && req->res->twin.exists) {
+		resp = oriel_twin_transfer(req, &req->transfer.rect, req->transfer.source.offset);
+	}
+	if (resp != ORIEL_RESP_PENDING) {
+		oriel_request_finish(req, resp);
+	}
 }
 
 /** The response for a transfer that cannot be. */
@@ -30,6 +37,22 @@ static enum oriel_resp fail(struct oriel_request *req,
 			cmd->rect.height, cmd->offset, why);
 }
 
+/** To a resource of the renderer's, which does all of it. */
+static enum oriel_resp transfer_to_3d(struct oriel_request *req, struct oriel_resource *res,
+		const struct oriel_cmd_transfer_to_host_2d *cmd) {
+	if (res->format == NULL || !oriel_rect_fits(&cmd->rect, res->width, res->height)) {
+		return fail(req, cmd, -EINVAL);
+	}
+	if (!res->backing.attached || res->backing.lost || res->is_lost) {
+		return fail(req, cmd, -EFAULT);
+	}
+	if (oriel_rect_is_empty(&cmd->rect)) {
+		return ORIEL_RESP_OK_NODATA;
+	}
+	req->res = oriel_resource_hold(res);
+	return oriel_twin_transfer(req, &cmd->rect, cmd->offset);
+}
+
 enum oriel_resp oriel_run_transfer_to_host_2d(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body) {
 	struct oriel_cmd_transfer_to_host_2d cmd;
@@ -43,6 +66,9 @@ enum oriel_resp oriel_run_transfer_to_host_2d(struct oriel_gpu *gpu, struct orie
 	}
 	if (res->is_blob) {
 		return ORIEL_RESP_OK_NODATA; // Linux sends it all the same; there is nothing to do
+	}
+	if (res->is_3d) {
+		return transfer_to_3d(req, res, &cmd);
 	}
 	struct oriel_render_source source = oriel_render_source_of(res, cmd.offset);
 	int err = oriel_renderer_check_transfer(res, &cmd.rect, &source);

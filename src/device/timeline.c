@@ -16,7 +16,7 @@ struct oriel_request *oriel_timeline_leave(struct oriel_timeline *timeline) {
 	}
 	struct oriel_request *first = oriel_container_of(timeline->requests.next,
 			struct oriel_request, timeline_link);
-	if (!first->finished) {
+	if (!first->finished || first->awaits_fence) {
 		return NULL;
 	}
 	oriel_list_remove(&first->timeline_link);

@@ -7,7 +7,9 @@
  * its header was read, before anything can fail, and leaves when it is finished and all that joined
  * earlier have left. Fence ids play no part: they may repeat, or be 0. virtio 1.3, 5.7.6.7.
  *
- * A 2D device has one timeline for each queue.
+ * Each queue has one timeline. On a 3D device that is the global one, and there is one for each
+ * ring of each context that names it (context.h); a request leaves there when the GPU is done, too
+ * (fence.h).
  */
 #ifndef ORIEL_TIMELINE_H
 #define ORIEL_TIMELINE_H
@@ -25,8 +27,8 @@ void oriel_timeline_init(struct oriel_timeline *timeline);
 void oriel_timeline_join(struct oriel_timeline *timeline, struct oriel_request *req);
 
 /**
- * Take the first request out if it is finished. Returns NULL if there is none, or it is not. Call
- * until NULL whenever a request of the timeline was finished.
+ * Take the first request out if it is finished and its fence has come. Returns NULL if there is
+ * none, or it is not. Call until NULL whenever a request of the timeline was finished.
  */
 struct oriel_request *oriel_timeline_leave(struct oriel_timeline *timeline);
 

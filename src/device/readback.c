@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT
+/* See readback.h. */
+#include "device/readback.h"
+
+#include "device/device.h"
+#include "device/twin.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+static struct oriel_rect all_of(const struct oriel_resource *image) {
+	return (struct oriel_rect){ 0, 0, image->width, image->height };
+}
+
+/** Have the renderer forget an image, and let it go ourselves; the screen may still show it. */
+static void drop_image(struct oriel_gpu *gpu, struct oriel_readback_image *image) {
+	struct oriel_work *work;
+	if (image->id != 0 && oriel_work_create(gpu, ORIEL_RENDER3D_REMOVE_IMAGE, &work) == 0) {
+		work->op.resource_id = image->id;
+		oriel_work_submit(work);
+	}
+	if (image->image != NULL) {
+		oriel_screen_remove_resource(&gpu->screen, image->image);
+		oriel_resource_release(image->image);
+	}
+	*image = (struct oriel_readback_image){ 0 };
+}
+
+static void handle_image_added(struct oriel_work *work, int err) {
+	// Whoever reads into an image that the renderer does not have is told so then.
+	if (err == 0) {
+		err = oriel_resource_seal(work->res);
+	}
+	if (err < 0) {
+		oriel_log(&work->gpu->log, ORIEL_LOG_WARN,
+				"image %" PRIu32 " for read-backs: error %d", work->op.resource_id,
+				err);
+	}
+}
+
+/** An image of this size, in an empty place; the renderer is told about it. */
+static int make_image(struct oriel_gpu *gpu, const struct oriel_format *format, uint32_t width,
+		uint32_t height, struct oriel_readback_image *ret) {
+	struct oriel_resource *image;
+	int err = oriel_resource_create_unnamed(&gpu->resources, format, width, height, &image);
+	if (err < 0) {
+		return err;
+	}
+	struct oriel_work *work = NULL;
+	err = oriel_resource_share_unsealed(image);
+	if (err == 0) {
+		err = oriel_work_create(gpu, ORIEL_RENDER3D_ADD_IMAGE, &work);
+	}
+	if (err < 0) {
+		oriel_resource_release(image);
+		return -ENOMEM;
+	}
+	uint32_t id = ++gpu->readback.last_image_id;
+	work->op.resource_id = id != 0 ? id : ++gpu->readback.last_image_id;
+	work->op.image = (struct oriel_render3d_image){ image->memfd, image->size };
+	work->res = oriel_resource_hold(image);
+	work->done = handle_image_added;
+	*ret = (struct oriel_readback_image){ image, work->op.resource_id, all_of(image) };
+	oriel_work_submit(work);
+	return 0;
+}
+
+static bool image_fits(const struct oriel_readback_image *image, const struct oriel_resource *res,
+		const struct oriel_rect *src) {
+	return image->image != NULL && image->id != 0 && image->image->format == res->format &&
+	       image->image->width == src->width && image->image->height == src->height;
+}
+
+static void flush_next(struct oriel_request *req);
+
+/** Put the image that was just filled on the screen. */
+static void flip(struct oriel_gpu *gpu, uint32_t scanout_id, const struct oriel_rect *damage) {
+	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
+	struct oriel_readback_image *old = &scanout->images[scanout->front];
+	scanout->front = 1 - scanout->front;
+	struct oriel_readback_image *new = &scanout->images[scanout->front];
+	new->stale = (struct oriel_rect){ 0 };
+	old->stale = oriel_rect_unite(&old->stale, damage);
+	const struct oriel_rect all = all_of(new->image);
+	oriel_screen_set_scanout(&gpu->screen, scanout_id, new->image, &all);
+	oriel_screen_flush(&gpu->screen, new->image, damage);
+}
+
+static void handle_read(struct oriel_work *work, int err) {
+	struct oriel_request *req = work->req;
+	if (req == NULL) {
+		return; // the guest has moved on
+	}
+	if (err < 0 && !req->res->is_3d && (err == -ENOTCONN || !req->res->twin.exists)) {
+		// The twin is no more: the device's own pixels are shown, or will be.
+		oriel_work_finish_request(work, 0);
+		return;
+	}
+	if (err < 0) {
+		oriel_work_finish_request(work, err);
+		return;
+	}
+	work->req = NULL;
+	req->work = NULL;
+	flip(work->gpu, req->flush.scanout_id, &req->flush.damage);
+	req->flush.scanout_id++;
+	flush_next(req);
+}
+
+/** Read damage, in the scanout's coordinates, into its back image. */
+static int read_scanout(struct oriel_request *req, uint32_t scanout_id,
+		const struct oriel_rect *damage) {
+	struct oriel_gpu *gpu = req->queue->gpu;
+	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
+	struct oriel_readback_image *back = &scanout->images[1 - scanout->front];
+	if (!image_fits(back, scanout->res, &scanout->src)) {
+		drop_image(gpu, back);
+		int err = make_image(gpu, scanout->res->format, scanout->src.width,
+				scanout->src.height, back);
+		if (err < 0) {
+			return err;
+		}
+	}
+	struct oriel_work *work;
+	int err = oriel_work_create(gpu, ORIEL_RENDER3D_READ_PIXELS, &work);
+	if (err < 0) {
+		return err;
+	}
+	const struct oriel_rect rect = oriel_rect_unite(&back->stale, damage);
+	const uint32_t stride = back->image->stride;
+	work->op.resource_id = scanout->res->id;
+	work->op.read = (struct oriel_render3d_read){
+		.image_id = back->id,
+		.rect = { scanout->src.x + rect.x, scanout->src.y + rect.y, rect.width,
+				rect.height },
+		.offset = (uint64_t)rect.y * stride + (uint64_t)rect.x * ORIEL_BYTES_PER_PIXEL,
+		.stride = stride,
+	};
+	work->res = oriel_resource_hold(back->image);
+	work->req = req;
+	work->done = handle_read;
+	req->work = work;
+	req->flush.scanout_id = scanout_id;
+	req->flush.damage = *damage;
+	oriel_work_submit(work);
+	return 0;
+}
+
+/** Begin a request that reads back: nothing overtakes it. */
+static int begin(struct oriel_request *req, struct oriel_resource *res,
+		const struct oriel_rect *rect, uint32_t n_scanouts) {
+	int err = oriel_request_keep(req);
+	if (err < 0) {
+		return err;
+	}
+	req->res = oriel_resource_hold(res);
+	req->flush.rect = *rect;
+	req->flush.scanout_id = 0;
+	req->flush.n_scanouts = n_scanouts;
+	req->queue->gpu->blocked_by = req;
+	return 0;
+}
+
+static void fail(struct oriel_request *req, int err) {
+	(void)oriel_request_fail(req, ORIEL_RESP_ERR_OUT_OF_MEMORY,
+			"scanout %" PRIu32 ": no memory to read resource %" PRIu32 " into",
+			req->flush.scanout_id, req->res->id);
+	oriel_request_finish(req, oriel_resp_from_error(err));
+}
+
+/** Read for the next scanout that shows the resource and the damage, or finish. */
+static void flush_next(struct oriel_request *req) {
+	struct oriel_gpu *gpu = req->queue->gpu;
+	for (uint32_t i = req->flush.scanout_id; i < req->flush.n_scanouts; i++) {
+		const struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[i];
+		struct oriel_rect damage = oriel_rect_intersect(&req->flush.rect, &scanout->src);
+		if (scanout->res != req->res || oriel_rect_is_empty(&damage)) {
+			continue;
+		}
+		damage.x -= scanout->src.x;
+		damage.y -= scanout->src.y;
+		req->flush.scanout_id = i;
+		int err = read_scanout(req, i, &damage);
+		if (err < 0) {
+			fail(req, err);
+		}
+		return;
+	}
+	oriel_request_finish(req, ORIEL_RESP_OK_NODATA);
+}
+
+/** Have a scanout show res from now on. Returns whether its images will do. */
+static bool enter(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_resource *res,
+		const struct oriel_rect *src) {
+	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
+	const bool fits = image_fits(&scanout->images[scanout->front], res, src);
+	const bool changes = scanout->res != res || !oriel_rect_equals(&scanout->src, src);
+	struct oriel_resource *old = scanout->res;
+	scanout->res = oriel_resource_hold(res); // may be the same one
+	scanout->src = *src;
+	oriel_resource_release(old);
+	for (unsigned int i = 0; i < 2 && changes; i++) {
+		struct oriel_readback_image *image = &scanout->images[i];
+		image->stale = (struct oriel_rect){ 0, 0, src->width, src->height };
+	}
+	return fits;
+}
+
+enum oriel_resp oriel_readback_show(struct oriel_request *req, uint32_t scanout_id,
+		struct oriel_resource *res, const struct oriel_rect *src) {
+	struct oriel_gpu *gpu = req->queue->gpu;
+	if (enter(gpu, scanout_id, res, src)) {
+		return ORIEL_RESP_OK_NODATA;
+	}
+	if (begin(req, res, src, scanout_id + 1) < 0) {
+		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
+	}
+	req->flush.scanout_id = scanout_id;
+	flush_next(req);
+	return ORIEL_RESP_PENDING;
+}
+
+/** Scanouts that showed the device's own pixels, before the renderer had any. */
+static void take_over(struct oriel_gpu *gpu, struct oriel_resource *res) {
+	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
+		const struct oriel_scanout *scanout = &gpu->screen.scanouts[i];
+		if (scanout->res == res) {
+			const struct oriel_rect src = scanout->src;
+			(void)enter(gpu, i, res, &src);
+		}
+	}
+}
+
+enum oriel_resp oriel_readback_flush(struct oriel_request *req, struct oriel_resource *res,
+		const struct oriel_rect *rect) {
+	struct oriel_gpu *gpu = req->queue->gpu;
+	take_over(gpu, res);
+	if (begin(req, res, rect, gpu->screen.n_scanouts) < 0) {
+		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
+	}
+	flush_next(req);
+	return ORIEL_RESP_PENDING;
+}
+
+void oriel_readback_leave(struct oriel_gpu *gpu, uint32_t scanout_id) {
+	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
+	oriel_resource_release(scanout->res);
+	scanout->res = NULL;
+	drop_image(gpu, &scanout->images[0]);
+	drop_image(gpu, &scanout->images[1]);
+	scanout->front = 0;
+}
+
+void oriel_readback_remove(struct oriel_gpu *gpu, const struct oriel_resource *res) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		if (gpu->readback.scanouts[i].res == res) {
+			oriel_readback_leave(gpu, i);
+		}
+	}
+}
+
+/** A 2D resource whose twin is lost is shown as the device has it. */
+static void show_own_pixels(struct oriel_gpu *gpu, uint32_t scanout_id) {
+	const struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
+	if (oriel_resource_share(scanout->res) == 0) { // else the last picture stays
+		const struct oriel_rect src = scanout->src;
+		oriel_screen_set_scanout(&gpu->screen, scanout_id, scanout->res, &src);
+		oriel_screen_flush(&gpu->screen, scanout->res, &src);
+		oriel_readback_leave(gpu, scanout_id);
+	}
+}
+
+void oriel_readback_show_own(struct oriel_gpu *gpu, const struct oriel_resource *res) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		if (gpu->readback.scanouts[i].res == res) {
+			show_own_pixels(gpu, i);
+		}
+	}
+}
+
+void oriel_readback_forget(struct oriel_gpu *gpu) {
+	struct oriel_readback *readback = &gpu->readback;
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		struct oriel_readback_scanout *scanout = &readback->scanouts[i];
+		scanout->images[0].id = 0;
+		scanout->images[1].id = 0;
+		if (scanout->res != NULL && !scanout->res->is_3d) {
+			show_own_pixels(gpu, i);
+		}
+	}
+	readback->cursors.id = 0;
+	drop_image(gpu, &readback->cursors);
+}
+
+void oriel_readback_clear(struct oriel_gpu *gpu) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		oriel_readback_leave(gpu, i);
+		oriel_readback_forget_cursor(gpu, i);
+	}
+	drop_image(gpu, &gpu->readback.cursors);
+}
+
+static void handle_cursor(struct oriel_work *work, int err) {
+	struct oriel_gpu *gpu = work->gpu;
+	const struct oriel_cmd_update_cursor *cmd = &work->cursor;
+	gpu->readback.n_pending_cursors--;
+	oriel_gpu_queue_schedule(oriel_gpu_get_cursor_queue(gpu)); // one may wait for this
+	// A reset, or a later update, has made it old news.
+	if (err < 0 || gpu->readback.cursors.image != work->res ||
+			gpu->readback.cursor_serials[cmd->scanout_id] != work->cursor_serial ||
+			cmd->scanout_id >= gpu->screen.n_scanouts) {
+		return;
+	}
+	const struct oriel_cursor *cursor = &gpu->screen.cursors[cmd->scanout_id];
+	err = oriel_screen_set_cursor(&gpu->screen, cmd->scanout_id,
+			work->res->pixels + work->op.read.offset, cmd->hot_x, cmd->hot_y, cursor->x,
+			cursor->y);
+	if (err < 0) {
+		oriel_log_guest(&gpu->log, "cursorq: no memory for a cursor");
+	}
+}
+
+void oriel_readback_forget_cursor(struct oriel_gpu *gpu, uint32_t scanout_id) {
+	gpu->readback.cursor_serials[scanout_id]++;
+}
+
+int oriel_readback_cursor(struct oriel_gpu *gpu, const struct oriel_resource *res,
+		const struct oriel_cmd_update_cursor *cmd) {
+	struct oriel_readback *readback = &gpu->readback;
+	if (res->format == NULL || res->width != ORIEL_CURSOR_SIDE ||
+			res->height != ORIEL_CURSOR_SIDE) {
+		return -EINVAL;
+	}
+	if (readback->n_pending_cursors == ORIEL_READBACK_CURSORS) {
+		return -EAGAIN;
+	}
+	int err = 0;
+	if (readback->cursors.id == 0) {
+		err = make_image(gpu, oriel_format_get(VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM),
+				ORIEL_CURSOR_SIDE, ORIEL_CURSOR_SIDE * ORIEL_READBACK_CURSORS,
+				&readback->cursors);
+	}
+	struct oriel_work *work;
+	if (err == 0) {
+		err = oriel_work_create(gpu, ORIEL_RENDER3D_READ_PIXELS, &work);
+	}
+	if (err < 0) {
+		return err;
+	}
+	const uint32_t slot = readback->n_cursor_reads++ % ORIEL_READBACK_CURSORS;
+	work->op.resource_id = res->id;
+	work->op.read = (struct oriel_render3d_read){
+		.image_id = readback->cursors.id,
+		.rect = { 0, 0, ORIEL_CURSOR_SIDE, ORIEL_CURSOR_SIDE },
+		.offset = (uint64_t)slot * ORIEL_CURSOR_BYTES,
+		.stride = ORIEL_CURSOR_SIDE * ORIEL_BYTES_PER_PIXEL,
+	};
+	work->res = oriel_resource_hold(readback->cursors.image);
+	work->cursor = *cmd;
+	work->cursor_serial = ++readback->cursor_serials[cmd->scanout_id];
+	work->done = handle_cursor;
+	readback->n_pending_cursors++;
+	oriel_screen_move_cursor(&gpu->screen, cmd->scanout_id, cmd->x, cmd->y);
+	oriel_work_submit(work);
+	return 0;
+}
