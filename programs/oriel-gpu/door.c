@@ -2,7 +2,7 @@
 /* See door.h. */
 #include "oriel-gpu/door.h"
 
-#include "oriel-gpu/log.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,17 +7,20 @@
  * for whichever VMM is connected.
  */
 #include "base/fd.h"
+#include "common/log.h"
 #include "oriel-gpu/door.h"
-#include "oriel-gpu/log.h"
 #include "oriel-gpu/options.h"
 #include "oriel-gpu/signals.h"
+#include "oriel-gpu/supervisor.h"
 #include "oriel-gpu/vmm.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <oriel/display.h>
 #include <oriel/gpu.h>
 #include <oriel/loop.h>
+#include <oriel/remote.h>
 #include <oriel/renderer.h>
 #include <oriel/version.h>
 #include <stdio.h>
@@ -35,7 +38,9 @@ struct program {
 	struct oriel_log_sink log;
 	struct oriel_loop *loop;
 	struct signals signals;
+	struct supervisor supervisor;
 	struct oriel_renderer *renderer;
+	struct oriel_renderer3d *renderer3d; // NULL: 2D only
 	struct oriel_gpu *gpu;
 	struct oriel_gpu_socket *gpu_socket; // NULL: the VMM's display is not served
 	struct oriel_share *share;           // NULL: no display socket
@@ -99,6 +104,44 @@ static int set_heads(struct program *program, const struct options *options) {
 	return 0;
 }
 
+static int start_render_process_take(void *user, int fd) {
+	return supervisor_start_take(user, fd);
+}
+
+static void kill_render_process(void *user) {
+	supervisor_kill(user);
+}
+
+static void handle_render_exit(void *user, int status) {
+	struct program *program = user;
+	if (program->renderer3d != NULL) {
+		oriel_remote_handle_exit(program->renderer3d, status);
+	}
+}
+
+/** Start the process that renders 3D, and wait for what it can do. */
+static int start_renderer(struct program *program, const struct options *options) {
+	int err = supervisor_watch(&program->supervisor, program->loop, handle_render_exit,
+			program);
+	if (err < 0) {
+		return fail_start("supervisor", err);
+	}
+	const struct oriel_remote_options remote_options = {
+		.size = sizeof(remote_options),
+		.log = program->log,
+		.start = start_render_process_take,
+		.kill = kill_render_process,
+		.user = &program->supervisor,
+	};
+	err = oriel_remote_renderer_create(program->loop, &remote_options, &program->renderer3d);
+	if (err < 0) {
+		fprintf(stderr, "oriel-gpu: --renderer=%s: %s; 'oriel doctor' says what there is\n",
+				options->renderer,
+				err == -ENODEV ? "it cannot render" : strerror(-err));
+	}
+	return err;
+}
+
 static int start_device(struct program *program, const struct options *options) {
 	struct oriel_gpu_options gpu_options = {
 		.size = sizeof(gpu_options),
@@ -111,8 +154,16 @@ static int start_device(struct program *program, const struct options *options) 
 		.max_backing_entries = options->max_backing_entries,
 		.max_backing_memory = options->max_backing_memory_bytes,
 		.max_dimension = options->max_dimension_px,
+		.max_contexts = options->max_contexts,
+		.max_3d_memory = options->max_3d_memory_bytes,
+		.max_submit_size = options->max_submit_size_bytes,
 	};
-	int err = oriel_pixman_renderer_create(&program->renderer);
+	int err = options->renderer != NULL ? start_renderer(program, options) : 0;
+	if (err < 0) {
+		return err;
+	}
+	gpu_options.renderer3d = program->renderer3d;
+	err = oriel_pixman_renderer_create(&program->renderer);
 	if (err < 0) {
 		return fail_start("renderer", err);
 	}
@@ -192,18 +243,37 @@ static void finish(struct program *program) {
 	oriel_gpu_destroy(program->gpu);
 	oriel_share_destroy(program->share);
 	oriel_gpu_socket_destroy(program->gpu_socket);
+	oriel_renderer3d_destroy(program->renderer3d);
 	oriel_renderer_destroy(program->renderer);
+	supervisor_finish(&program->supervisor);
 	signals_finish(&program->signals);
 	oriel_loop_destroy(program->loop);
 }
 
+/** Who starts oriel-render, if there is to be one: before all else, so that it inherits nothing. */
+static int fork_supervisor(struct program *program, const struct options *options) {
+	static const char *const levels[] = { "error", "warn", "info", "debug" };
+	if (options->renderer == NULL) {
+		return 0;
+	}
+	char gpu[sizeof("--renderer=") + PATH_MAX];
+	char level[32];
+	snprintf(gpu, sizeof(gpu), "--renderer=%s", options->renderer);
+	snprintf(level, sizeof(level), "--log-level=%s", levels[options->log_level]);
+	char *const arguments[] = { gpu, level, NULL };
+	int err = supervisor_init(&program->supervisor, options->render_program, arguments);
+	return err < 0 ? fail_start("supervisor", err) : 0;
+}
+
 static int serve(const struct options *options) {
+	static char name[] = "oriel-gpu";
 	struct program program = {
-		.log = log_make_sink(options->log_level),
+		.log = log_make_sink(name, options->log_level),
 		.signals = { .fd = -1 },
+		.supervisor = { .fd = -1 },
 		.vmm = { .silent_fd = -1, .unused_display_fd = -1 },
 	};
-	if (start(&program, options) < 0) {
+	if (fork_supervisor(&program, options) < 0 || start(&program, options) < 0) {
 		finish(&program);
 		return STATUS_USAGE; // whatever could not be had was asked for there
 	}
@@ -251,7 +321,8 @@ int main(int argc, char **argv) {
 	}
 	switch (options.action) {
 	case ACTION_PRINT_CAPABILITIES:
-		puts("{\"type\":\"gpu\",\"features\":[]}");
+		printf("{\"type\":\"gpu\",\"features\":[%s]}\n",
+				supervisor_has_program() ? "\"render-node\",\"virgl\"" : "");
 		break;
 	case ACTION_PRINT_VERSION:
 		printf("oriel-gpu %s\n", oriel_get_version());

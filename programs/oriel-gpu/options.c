@@ -28,8 +28,8 @@ void options_print_help(void) {
 	fputs("usage: oriel-gpu --socket-path=PATH [OPTION]...\n"
 	      "       oriel-gpu --fd=N [OPTION]...\n"
 	      "\n"
-	      "The GPU of a virtual machine, as a vhost-user device. N or SIZE of a limit: 0 is\n"
-	      "none, 'off' is no limit. A SIZE has a unit: B, KiB, MiB, GiB or TiB.\n"
+	      "The GPU of a virtual machine, as a vhost-user device. A limit is a number or a\n"
+	      "size with its unit (B, KiB, MiB, GiB, TiB); 0 is none, 'off' is no limit.\n"
 	      "\n"
 	      "  -s, --socket-path=PATH       wait for a VMM at this socket, one after another\n"
 	      "  -f, --fd=N                   serve the VMM on this connected socket, then exit\n"
@@ -39,12 +39,11 @@ void options_print_help(void) {
 	      "      --size=WxH               pixels of a head at first; default: 1280x800\n"
 	      "      --head=WxH[@HZ][,...]    one head; also dpi=N, mm=WxH, name=, serial=\n"
 	      "      --qemu-display=HOW       'pixels' or 'off'; default: pixels\n"
-	      "      --max-resources=N        images of the guest; default: 16384\n"
-	      "      --max-host-memory=SIZE   memory for their pixels; default: 1GiB\n"
-	      "      --max-backing-entries=N  pieces of guest memory per image; default: 262144\n"
-	      "      --max-backing-memory=SIZE  memory for lists of these; default: 256MiB\n"
-	      "      --max-dimension=N        width and height of an image; default: 16384\n"
-	      "      --max-viewers=N          clients of the display socket; default: 16\n"
+	      "      --renderer=GPU           3D: auto, software, node:PATH, pci:ADDRESS or\n"
+	      "                               egl:N; default: none\n"
+	      "  limits: --max-resources, --max-host-memory, --max-backing-entries,\n"
+	      "          --max-backing-memory, --max-dimension, --max-contexts,\n"
+	      "          --max-3d-memory, --max-submit-size, --max-viewers\n"
 	      "      --log-level=LEVEL        error, warn, info or debug; default: info\n"
 	      "  -c, --print-capabilities     print what management software asks, as JSON\n"
 	      "      --version                print the version\n"
@@ -59,6 +58,11 @@ enum {
 	OPTION_SIZE,
 	OPTION_HEAD,
 	OPTION_QEMU_DISPLAY,
+	OPTION_RENDERER,
+	OPTION_RENDER_PROGRAM,
+	OPTION_MAX_CONTEXTS,
+	OPTION_MAX_3D_MEMORY,
+	OPTION_MAX_SUBMIT_SIZE,
 	OPTION_MAX_RESOURCES,
 	OPTION_MAX_HOST_MEMORY,
 	OPTION_MAX_BACKING_ENTRIES,
@@ -80,6 +84,11 @@ static const struct option long_options[] = {
 	{ "size", required_argument, NULL, OPTION_SIZE },
 	{ "head", required_argument, NULL, OPTION_HEAD },
 	{ "qemu-display", required_argument, NULL, OPTION_QEMU_DISPLAY },
+	{ "renderer", required_argument, NULL, OPTION_RENDERER },
+	{ "render-program", required_argument, NULL, OPTION_RENDER_PROGRAM },
+	{ "max-contexts", required_argument, NULL, OPTION_MAX_CONTEXTS },
+	{ "max-3d-memory", required_argument, NULL, OPTION_MAX_3D_MEMORY },
+	{ "max-submit-size", required_argument, NULL, OPTION_MAX_SUBMIT_SIZE },
 	{ "max-resources", required_argument, NULL, OPTION_MAX_RESOURCES },
 	{ "max-host-memory", required_argument, NULL, OPTION_MAX_HOST_MEMORY },
 	{ "max-backing-entries", required_argument, NULL, OPTION_MAX_BACKING_ENTRIES },
@@ -246,6 +255,49 @@ static int handle_head_option(struct options *options, int option) {
 	}
 }
 
+/** Whether a word is a GPU's name; which of them there is, the renderer finds out. */
+static bool names_gpu(const char *word) {
+	static const char *const prefixes[] = { "node:", "pci:", "egl:" };
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(prefixes); i++) {
+		const size_t size = strlen(prefixes[i]);
+		if (strncmp(word, prefixes[i], size) == 0 && word[size] != '\0') {
+			return true;
+		}
+	}
+	return strcmp(word, "auto") == 0 || strcmp(word, "software") == 0;
+}
+
+/** Options that say who renders 3D; --virgl and --render-node are what libvirt knows. */
+static int handle_renderer_option(struct options *options, int option) {
+	switch (option) {
+	case 'v':
+		if (options->renderer == NULL) {
+			options->renderer = "auto";
+		}
+		return 0;
+	case 'r':
+		if (optarg[0] == '\0') {
+			return fail_value(option, "a path");
+		}
+		snprintf(options->render_node, sizeof(options->render_node), "node:%s", optarg);
+		options->renderer = options->render_node;
+		return 0;
+	case OPTION_RENDER_PROGRAM:
+		return parse_path(option, &options->render_program);
+	default: // OPTION_RENDERER
+		if (strcmp(optarg, "none") == 0) {
+			options->renderer = NULL;
+			return 0;
+		}
+		if (!names_gpu(optarg)) {
+			return fail_value(option,
+					"none, auto, software, node:PATH, pci:ADDRESS or egl:N");
+		}
+		options->renderer = optarg;
+		return 0;
+	}
+}
+
 /** One option that getopt found in argument. Returns 0, or -EINVAL, having said why. */
 static int handle_option(struct options *options, int option, const char *argument) {
 	switch (option) {
@@ -276,10 +328,16 @@ static int handle_option(struct options *options, int option, const char *argume
 	case OPTION_LOG_LEVEL:
 		return parse_log_level(option, &options->log_level);
 	case 'r':
-		return fail_usage(
-				"--render-node: there is no 3D renderer yet; without it, 2D works");
 	case 'v':
-		return fail_usage("--virgl: there is no 3D renderer yet; without it, 2D works");
+	case OPTION_RENDERER:
+	case OPTION_RENDER_PROGRAM:
+		return handle_renderer_option(options, option);
+	case OPTION_MAX_CONTEXTS:
+		return parse_count(option, MAX_LIMIT, &options->max_contexts);
+	case OPTION_MAX_3D_MEMORY:
+		return parse_memory(option, &options->max_3d_memory_bytes);
+	case OPTION_MAX_SUBMIT_SIZE:
+		return parse_memory(option, &options->max_submit_size_bytes);
 	case OPTION_VERSION:
 		options->action = ACTION_PRINT_VERSION;
 		return 0;
@@ -356,5 +414,8 @@ int options_parse(int argc, char **argv, struct options *ret) {
 		}
 	}
 	*ret = options;
+	if (options.renderer == options.render_node) {
+		ret->renderer = ret->render_node;
+	}
 	return 0;
 }

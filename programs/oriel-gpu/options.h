@@ -35,6 +35,13 @@ struct options {
 	uint32_t width, height; // 0: not given
 	bool qemu_display;      // whether pixels go to the VMM's own display
 
+	const char *renderer;       // the GPU that renders 3D; NULL: 2D only
+	const char *render_program; // NULL: the one beside this program
+	char render_node[4096];     // renderer, if it was put together
+
+	uint64_t max_contexts;
+	uint64_t max_3d_memory_bytes;
+	uint64_t max_submit_size_bytes;
 	uint64_t max_resources;
 	uint64_t max_host_memory_bytes;
 	uint64_t max_backing_entries;

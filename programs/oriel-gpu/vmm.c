@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "oriel-gpu/log.h"
+#include "common/log.h"
 
 #include <fcntl.h>
 #include <stdio.h>

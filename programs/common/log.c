@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* See log.h. */
-#include "oriel-gpu/log.h"
+#include "common/log.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -16,12 +16,11 @@ static void print_line(enum oriel_log_level level, const char *msg, void *user) 
 		[ORIEL_LOG_INFO] = "info",
 		[ORIEL_LOG_DEBUG] = "debug",
 	};
-	(void)user;
-	fprintf(stderr, "oriel-gpu: %s: %s\n", names[level], msg);
+	fprintf(stderr, "%s: %s: %s\n", (const char *)user, names[level], msg);
 }
 
-struct oriel_log_sink log_make_sink(enum oriel_log_level max_level) {
-	return (struct oriel_log_sink){ .fn = print_line, .max_level = max_level };
+struct oriel_log_sink log_make_sink(char *program, enum oriel_log_level max_level) {
+	return (struct oriel_log_sink){ .fn = print_line, .user = program, .max_level = max_level };
 }
 
 void log_print(const struct oriel_log_sink *sink, enum oriel_log_level level, const char *format,

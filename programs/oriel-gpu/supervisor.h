@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The supervisor: a tiny process that starts and ends oriel-render.
+ *
+ * The device faces a hostile guest, so it should be able to start nothing. It asks the supervisor,
+ * which was forked before anything else happened, knows one program, and understands two words:
+ * start it (with this end of a link) and kill it. What it says back is how the last one ended.
+ *
+ * It is a child of oriel-gpu, and not the other way round, so that the pid, the exit status and the
+ * signals of oriel-gpu are what VMMs and libvirt expect. It ends when oriel-gpu has, in whatever
+ * way, and takes its renderer along.
+ */
+#ifndef ORIEL_PROGRAM_SUPERVISOR_H
+#define ORIEL_PROGRAM_SUPERVISOR_H
+
+#include "base/compiler.h"
+
+#include <oriel/loop.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/** The renderer has ended; status is waitpid()'s. */
+typedef void (*supervisor_exit_fn)(void *user, int status);
+
+/** oriel-gpu's end. All zeros, but fd -1, is one that was never begun. */
+struct supervisor {
+	int fd; // SOCK_SEQPACKET
+	pid_t pid;
+	struct oriel_source *source;
+	supervisor_exit_fn fn;
+	void *user;
+};
+
+/** Whether there is an oriel-render beside this program. */
+bool supervisor_has_program(void);
+
+/**
+ * Fork the supervisor, before there are threads, descriptors or signal handlers. It runs program
+ * (NULL: the oriel-render beside this one) with these arguments, which end with NULL, and
+ * "--fd=N" behind them.
+ *
+ * Returns 0 or -errno; only in oriel-gpu.
+ */
+ORIEL_MUST_CHECK
+int supervisor_init(struct supervisor *supervisor, const char *program, char *const *arguments);
+
+/** Call fn from the loop for each renderer that ends. Returns 0, -ENOMEM, or -errno. */
+ORIEL_MUST_CHECK
+int supervisor_watch(struct supervisor *supervisor, struct oriel_loop *loop, supervisor_exit_fn fn,
+		void *user);
+
+/** Start a renderer whose end of the link is fd, which is taken. Returns 0 or -errno. */
+ORIEL_MUST_CHECK
+int supervisor_start_take(struct supervisor *supervisor, int fd);
+
+/** Kill the renderer. */
+void supervisor_kill(struct supervisor *supervisor);
+
+/** End the supervisor, and its renderer, and wait for that. */
+void supervisor_finish(struct supervisor *supervisor);
+
+#endif

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/* See options.h. */
+#include "oriel-render/options.h"
+
+#include "common/parse.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+void options_print_help(void) {
+	fputs("usage: oriel-render --fd=N [OPTION]...\n"
+	      "       oriel-render --probe [OPTION]...\n"
+	      "\n"
+	      "Renders the 3D of one virtual machine, for oriel-gpu, which starts it.\n"
+	      "\n"
+	      "      --fd=N               the render link: a connected socket\n"
+	      "      --renderer=GPU       auto, software, node:PATH, pci:ADDRESS or egl:N;\n"
+	      "                           default: auto\n"
+	      "      --max-memory=SIZE    memory that it may take, with a unit, as 6GiB, or\n"
+	      "                           'off'; default: off\n"
+	      "      --log-level=LEVEL    error, warn, info or debug; default: info\n"
+	      "      --probe              print what it would render with, and exit\n"
+	      "      --version            print the version\n"
+	      "  -h, --help               print this\n",
+			stdout);
+}
+
+enum {
+	OPTION_FD = 256,
+	OPTION_RENDERER,
+	OPTION_MAX_MEMORY,
+	OPTION_LOG_LEVEL,
+	OPTION_PROBE,
+	OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+	{ "fd", required_argument, NULL, OPTION_FD },
+	{ "renderer", required_argument, NULL, OPTION_RENDERER },
+	{ "max-memory", required_argument, NULL, OPTION_MAX_MEMORY },
+	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
+	{ "probe", no_argument, NULL, OPTION_PROBE },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static int fail(const char *what) {
+	fprintf(stderr, "oriel-render: %s; 'oriel-render --help' says more\n", what);
+	return -EINVAL;
+}
+
+static int parse_log_level(enum oriel_log_level *ret) {
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(names); i++) {
+		if (strcmp(optarg, names[i]) == 0) {
+			*ret = (enum oriel_log_level)i;
+			return 0;
+		}
+	}
+	return fail("--log-level: not error, warn, info or debug");
+}
+
+static int handle_option(struct options *options, int option) {
+	uint64_t number;
+	switch (option) {
+	case OPTION_FD:
+		if (oriel_parse_number(optarg, INT_MAX, &number) < 0) {
+			return fail("--fd: not the number of a file descriptor");
+		}
+		options->fd = (int)number;
+		return 0;
+	case OPTION_RENDERER:
+		options->gpu = optarg;
+		return 0;
+	case OPTION_MAX_MEMORY:
+		options->max_memory_bytes = 0;
+		if (strcmp(optarg, "off") != 0 &&
+				oriel_parse_bytes(optarg, &options->max_memory_bytes) < 0) {
+			return fail("--max-memory: not a size with its unit, as 6GiB, or off");
+		}
+		return 0;
+	case OPTION_LOG_LEVEL:
+		return parse_log_level(&options->log_level);
+	case OPTION_PROBE:
+		options->action = ACTION_PROBE;
+		return 0;
+	case OPTION_VERSION:
+		options->action = ACTION_PRINT_VERSION;
+		return 0;
+	case 'h':
+		options->action = ACTION_PRINT_HELP;
+		return 0;
+	default:
+		return fail("no such option, or a value that is missing or not wanted");
+	}
+}
+
+int options_parse(int argc, char **argv, struct options *ret) {
+	struct options options = {
+		.action = ACTION_SERVE,
+		.fd = -1,
+		.gpu = "auto",
+		.log_level = ORIEL_LOG_INFO,
+	};
+	opterr = 0;
+	int option = getopt_long(argc, argv, ":h", long_options, NULL);
+	for (; option != -1; option = getopt_long(argc, argv, ":h", long_options, NULL)) {
+		int err = handle_option(&options, option);
+		if (err < 0) {
+			return err;
+		}
+	}
+	if (optind < argc) {
+		return fail("there are no arguments but options");
+	}
+	if (options.action == ACTION_SERVE && options.fd < 0) {
+		return fail("--fd is needed; oriel-gpu --renderer=GPU starts this program by "
+			    "itself");
+	}
+	*ret = options;
+	return 0;
+}

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""oriel-gpu and its oriel-render: who starts whom, what of it is left, and what is said.
+
+usage: renderer.py PROGRAM RENDERER [TEST]...
+"""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import daemon
+
+RENDERER = sys.argv.pop(2)
+
+
+def children_of(pid):
+    """The pids of a process's children, from /proc."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / "status").read_text()
+            except OSError:
+                continue  # it has ended meanwhile
+            if f"\nPPid:\t{pid}\n" in status:
+                found.append(int(entry.name))
+    return found
+
+
+def is_there(pid):
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return "\nState:\tZ" not in status
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + daemon.DEADLINE_S
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true")
+        time.sleep(0.01)  # of somebody else's process, /proc is all there is to watch
+
+
+class Renderer(daemon.Case):
+    def start(self):
+        """A daemon with 3D; it, its supervisor's pid, and its renderer's."""
+        gpu = daemon.Daemon("--socket-path", self.path(), "--renderer=software",
+                            f"--render-program={RENDERER}")
+        self.addCleanup(gpu.__exit__)
+        [supervisor] = children_of(gpu.process.pid)
+        [renderer] = children_of(supervisor)
+        return gpu, supervisor, renderer
+
+    def test_nothing_is_left(self):
+        """However oriel-gpu ends, the other two end too."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGSEGV):
+            with self.subTest(number.name):
+                gpu, supervisor, renderer = self.start()
+                gpu.stop(number)
+                wait_until(lambda: not is_there(supervisor), "the supervisor's end")
+                wait_until(lambda: not is_there(renderer), "the renderer's end")
+
+    def test_another_one_is_started(self):
+        """A renderer that ends, in whatever way, is said and replaced."""
+        for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT):
+            with self.subTest(number.name):
+                gpu, supervisor, renderer = self.start()
+                os.kill(renderer, number)
+                gpu.wait_for("killed by SIG")  # sanitizers make SIGABRT of SIGSEGV
+                gpu.wait_for("started again")
+                [other] = children_of(supervisor)
+                self.assertNotEqual(other, renderer)
+                with daemon.Vmm(self.path()) as vmm:
+                    vmm.speak()
+                self.assertEqual(gpu.stop(), 0)
+
+    def test_the_supervisor_goes(self):
+        """Without it there is no 3D, and oriel-gpu goes on."""
+        gpu, supervisor, renderer = self.start()
+        os.kill(supervisor, signal.SIGKILL)
+        gpu.wait_for("3D is lost")
+        wait_until(lambda: not is_there(renderer), "the renderer's end")
+        with daemon.Vmm(self.path()) as vmm:
+            vmm.speak()
+        self.assertEqual(gpu.stop(), 0)
+
+    def test_nothing_is_inherited(self):
+        """Neither of the two has a socket of the VMM's or of viewers."""
+        gpu, supervisor, renderer = self.start()
+        with daemon.Vmm(self.path()) as vmm:
+            vmm.speak()
+            ours = {os.readlink(f"/proc/{gpu.process.pid}/fd/{n}")
+                    for n in os.listdir(f"/proc/{gpu.process.pid}/fd")}
+            for pid in (supervisor, renderer):
+                theirs = {os.readlink(f"/proc/{pid}/fd/{n}")
+                          for n in os.listdir(f"/proc/{pid}/fd")}
+                shared = {name for name in ours & theirs if name.startswith("socket:")}
+                self.assertEqual(shared, set())
+
+    def test_what_cannot_be_had_is_said(self):
+        """A GPU or program that is not there is an error at start, never replaced by another."""
+        for args, words in (
+                (["--renderer=egl:99"], ["egl:99", "EGL has"]),
+                (["--renderer=node:/none"], ["node:/none"]),
+                (["--renderer=pci:0000:ff:1f.7"], ["pci:0000:ff:1f.7"]),
+                (["--render-node=/none"], ["node:/none"]),
+                (["--renderer=software", "--render-program=/none"], ["/none"]),
+                (["--renderer=software", "--render-program=/bin/false"], ["software"])):
+            with self.subTest(args):
+                if "--render-program" not in args[-1]:
+                    args = args + [f"--render-program={RENDERER}"]
+                status, out, err = self.run_program("--socket-path", self.path(), *args)
+                self.assertEqual((status, out), (2, ""), err)
+                for word in words:
+                    self.assertIn(word, err)
+                self.assertIn("oriel doctor", err)
+                self.assertFalse(os.path.exists(self.path()))
+
+
+if __name__ == "__main__":
+    daemon.main()
