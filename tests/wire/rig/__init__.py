@@ -10,12 +10,14 @@ What each module plays:
     vhost           the VMM's end of vhost-user
     vm              the three above put together, started and stopped as QEMU does it
     gpu             bytes of virtio-gpu commands and answers
+    gpu3d           the same of 3D, and command buffers of virgl
     guest           a driver: one method for each command
     driver          drivers of certain systems: their chains, and what they demand of answers
     qemu_display    the VMM's end of the display protocol of vhost-user-gpu
     viewer          a client of Oriel's display socket
     picture         pixels in software: what ought to be seen
     case            unittest with all of it, and with an eye on the daemon
+    case3d          the same with a renderer, and a driver that has 3D
 
 The numbers and layouts are written from the standards, not from Oriel's sources.
 """
