@@ -156,3 +156,8 @@ cached() {
 make_guest() {
 	cached guest-image
 }
+
+# Make the bigger guest of the 3D tests, unless it is there.
+make_guest_3d() {
+	cached guest-image-3d
+}

@@ -84,12 +84,15 @@ def run_logged(what, command, log, **more):
         stop("\n".join([f"{command[0]} failed with status {status}; its last words:"] + tail))
 
 
-def bootstrap_command(mirror, suite, packages, hooks=(), archive=None):
-    """mmdebstrap's command line: the root becomes a tar archive, or only the hooks see it."""
+def bootstrap_command(mirror, suite, packages, hooks=(), archive=None, excluded=()):
+    """mmdebstrap's command line: the root becomes a tar archive, or only the hooks see it.
+
+    excluded are files that are not unpacked, beside those that nobody reads.
+    """
     command = ["mmdebstrap", "--variant=minbase", f"--keyring={KEYRING}",
                "--format=" + ("null" if archive is None else "tar"),
                "--include=" + ",".join(packages)]
-    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD]
+    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in (*UNREAD, *excluded)]
     # If the host dies, so does what is being made: nothing needs to reach the disk.
     command += ["--dpkgopt=force-unsafe-io"]
     command += host_apt_options()
@@ -130,13 +133,13 @@ def argument_parser(script):
     return parser
 
 
-def run(script, options, name, programs, fill, asked_for=()):
+def run(script, options, name, programs, fill, asked_for=(), more_sources=()):
     """The whole of such a script: print the folder name-HASH, which fill(mirror, folder) makes.
 
-    asked_for: words that decide, beside the script, what it makes.
+    asked_for: words that decide, beside the script and more_sources, what it makes.
     """
-    sources = [pathlib.Path(script["__file__"]), pathlib.Path(__file__)]
-    content = [path.read_bytes() for path in sources] + [word.encode() for word in asked_for]
+    sources = [script["__file__"], __file__, *more_sources]
+    content = [pathlib.Path(path).read_bytes() for path in sources] + [word.encode() for word in asked_for]
     key = hashlib.sha256(b"\0".join(content)).hexdigest()[:12]
     cache = cache_folder()
     folder = cache / f"{name}-{key}"

@@ -353,6 +353,12 @@ static void parse_numbers(struct request *request) {
 	}
 }
 
+/** As init we inherit processes whose parents have ended: let go of those that ended too. */
+static void reap_orphans(void) {
+	while (waitpid(-1, NULL, WNOHANG) > 0) {
+	}
+}
+
 static void handle_line(char *line) {
 	char *rest = line;
 	const char *token = strsep(&rest, " ");
@@ -417,6 +423,7 @@ int main(void) {
 	char line[LINE_MAX_BYTES];
 	while (fgets(line, sizeof(line), requests) != NULL) {
 		line[strcspn(line, "\r\n")] = '\0';
+		reap_orphans();
 		handle_line(line);
 	}
 	return 1;

@@ -5,11 +5,11 @@ import socket
 import struct
 
 import picture
+from lab import HEIGHT, WIDTH
 from machine import ANSWER_S, QmpError
 from process import Failure, Skip, wait_for
 
 CASES = {}
-WIDTH, HEIGHT = 1280, 800
 OLD_KERNEL = "-old"
 CLEAR_CONSOLE = "\033[?25l\033[2J\033[H"  # no cursor, nothing on the screen, at its beginning
 

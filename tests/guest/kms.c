@@ -118,16 +118,15 @@ int kms_open(struct kms *kms) {
 }
 
 static void drop_buffer(struct kms *kms, struct kms_buffer *buffer) {
-	if (buffer->pixels == NULL) {
-		return;
-	}
-	munmap(buffer->pixels, buffer->size);
 	if (buffer->fb_id != 0) {
 		uint32_t fb_id = buffer->fb_id;
 		(void)call(kms, DRM_IOCTL_MODE_RMFB, &fb_id);
 	}
-	struct drm_mode_destroy_dumb destroy = { .handle = buffer->handle };
-	(void)call(kms, DRM_IOCTL_MODE_DESTROY_DUMB, &destroy);
+	if (buffer->pixels != NULL) {
+		munmap(buffer->pixels, buffer->size);
+		struct drm_mode_destroy_dumb destroy = { .handle = buffer->handle };
+		(void)call(kms, DRM_IOCTL_MODE_DESTROY_DUMB, &destroy);
+	}
 	*buffer = (struct kms_buffer){ 0 };
 }
 
@@ -170,31 +169,43 @@ static int make_dumb(struct kms *kms, struct kms_buffer *buffer, uint32_t width,
 	return 0;
 }
 
-int kms_make_buffer(struct kms *kms, int i, uint32_t width, uint32_t height) {
-	struct kms_buffer *buffer = &kms->buffers[i];
-	int r = make_dumb(kms, buffer, width, height);
-	if (r < 0) {
-		return r;
-	}
+static int add_frame_buffer(struct kms *kms, struct kms_buffer *buffer) {
 	struct drm_mode_fb_cmd2 fb = {
-		.width = width,
-		.height = height,
+		.width = buffer->width,
+		.height = buffer->height,
 		.pixel_format = DRM_FORMAT_XRGB8888,
 		.handles = { buffer->handle },
 		.pitches = { buffer->pitch },
 	};
-	r = call(kms, DRM_IOCTL_MODE_ADDFB2, &fb);
+	int r = call(kms, DRM_IOCTL_MODE_ADDFB2, &fb);
 	if (r == 0) {
 		buffer->fb_id = fb.fb_id;
 	}
 	return r;
 }
 
+int kms_make_buffer(struct kms *kms, int i, uint32_t width, uint32_t height) {
+	int r = make_dumb(kms, &kms->buffers[i], width, height);
+	return r < 0 ? r : add_frame_buffer(kms, &kms->buffers[i]);
+}
+
+int kms_adopt_buffer(struct kms *kms, int i, uint32_t handle, uint32_t width, uint32_t height,
+		uint32_t pitch) {
+	drop_buffer(kms, &kms->buffers[i]);
+	kms->buffers[i] = (struct kms_buffer){
+		.handle = handle,
+		.width = width,
+		.height = height,
+		.pitch = pitch,
+	};
+	return add_frame_buffer(kms, &kms->buffers[i]);
+}
+
 /** The connector's mode of this size, else one made up: a virtual screen has no timings to obey. */
 static int find_mode(const struct kms *kms, uint32_t width, uint32_t height,
 		struct drm_mode_modeinfo *ret) {
 	struct drm_mode_modeinfo modes[MAX_MODES];
-	struct drm_mode_get_connector connector;
+	struct drm_mode_get_connector connector = { 0 };
 	int r = read_connector(kms, kms->connector, &connector, modes);
 	if (r < 0) {
 		return r;
@@ -296,22 +307,26 @@ int kms_flip(struct kms *kms, int i) {
 	return wait_for_flip(kms, n_flips);
 }
 
+int kms_set_cursor_handle(struct kms *kms, uint32_t handle, int32_t hot_x, int32_t hot_y) {
+	struct drm_mode_cursor2 cursor = {
+		.flags = DRM_MODE_CURSOR_BO,
+		.crtc_id = kms->crtc,
+		.width = CURSOR_SIDE,
+		.height = CURSOR_SIDE,
+		.handle = handle,
+		.hot_x = hot_x,
+		.hot_y = hot_y,
+	};
+	return call(kms, DRM_IOCTL_MODE_CURSOR2, &cursor);
+}
+
 int kms_set_cursor(struct kms *kms, uint32_t seed, int32_t hot_x, int32_t hot_y) {
 	int r = make_dumb(kms, &kms->cursor, CURSOR_SIDE, CURSOR_SIDE);
 	if (r < 0) {
 		return r;
 	}
 	pattern_draw_cursor(kms->cursor.pixels, kms->cursor.pitch, seed);
-	struct drm_mode_cursor2 cursor = {
-		.flags = DRM_MODE_CURSOR_BO,
-		.crtc_id = kms->crtc,
-		.width = CURSOR_SIDE,
-		.height = CURSOR_SIDE,
-		.handle = kms->cursor.handle,
-		.hot_x = hot_x,
-		.hot_y = hot_y,
-	};
-	return call(kms, DRM_IOCTL_MODE_CURSOR2, &cursor);
+	return kms_set_cursor_handle(kms, kms->cursor.handle, hot_x, hot_y);
 }
 
 int kms_move_cursor(struct kms *kms, int32_t x, int32_t y) {

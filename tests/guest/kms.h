@@ -18,7 +18,7 @@ struct kms_buffer {
 	uint32_t handle, fb_id;
 	uint32_t width, height, pitch;
 	uint64_t size;
-	uint8_t *pixels; // NULL: there is none
+	uint8_t *pixels; // NULL: there is none, or it is not ours
 };
 
 struct kms {
@@ -39,6 +39,9 @@ void kms_close(struct kms *kms);
 
 /** Make buffer i, in place of the one that it was. */
 int kms_make_buffer(struct kms *kms, int i, uint32_t width, uint32_t height);
+/** Make buffer i of a handle that somebody else has made, and keeps. */
+int kms_adopt_buffer(struct kms *kms, int i, uint32_t handle, uint32_t width, uint32_t height,
+		uint32_t pitch);
 /** Show width x height pixels of buffer i, from x, y on, in a mode of that size. */
 int kms_show(struct kms *kms, int i, uint32_t x, uint32_t y, uint32_t width, uint32_t height);
 /** Switch the screen off. */
@@ -50,6 +53,8 @@ int kms_flip(struct kms *kms, int i);
 
 /** Show a cursor whose picture is made of seed. */
 int kms_set_cursor(struct kms *kms, uint32_t seed, int32_t hot_x, int32_t hot_y);
+/** Show a cursor of CURSOR_SIDE x CURSOR_SIDE pixels that somebody else has made, and keeps. */
+int kms_set_cursor_handle(struct kms *kms, uint32_t handle, int32_t hot_x, int32_t hot_y);
 int kms_move_cursor(struct kms *kms, int32_t x, int32_t y);
 int kms_hide_cursor(struct kms *kms);
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the cases work with: a device, a guest that uses it, and two ways to see its screen.
 
-The device is oriel-gpu, or for comparison QEMU's own (device "qemu"), which has no oriel shot. Both
-are started when first needed and stay for the next case, unless one fails.
+The device is oriel-gpu, or for comparison QEMU's own (device "qemu", with 3D "qemu-gl"), which has
+no oriel shot. Both are started when first needed and stay for the next case, unless one fails.
 """
 
 import pathlib
@@ -12,6 +12,7 @@ import machine
 import picture
 from process import Child, Failure, Skip, wait_for
 from relay import Relay
+from x_screen import XScreen
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -31,7 +32,12 @@ HARDWARE = {
     "generic": ([], ",packed=on", False),
     "generic, split": ([], ",packed=off", False),
     "8k": (["--qemu-display=off", "--head=7680x4320,dpi=200"], "", False),
+    # A renderer that needs no GPU.
+    "3d": (["--renderer=software"], "", False),
 }
+
+# The preferred mode of a guest whose monitors nobody has described.
+WIDTH, HEIGHT = 1280, 800
 
 # Where Debian has UEFI firmware that starts a kernel given to QEMU.
 FIRMWARE = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
@@ -49,6 +55,7 @@ class Lab:
         self.n_started = 0
         self.daemon = None
         self.machine = None
+        self.x_screen = None
         self.kernel = None
         self.hardware = ""
 
@@ -73,6 +80,8 @@ class Lab:
             yield self.daemon
         if self.machine is not None:
             yield self.machine.child
+        if self.x_screen is not None:
+            yield self.x_screen.child
 
     # Starting and ending.
 
@@ -96,12 +105,26 @@ class Lab:
         self.start_machine(kernel)
         self.machine.boot()
 
+    def programs(self):
+        """What the guest gets beside its system."""
+        return {"init": self.options.agent, **{path.name: path for path in self.options.add}}
+
+    def window(self):
+        """What shows QEMU's display: its option, and environment variables."""
+        if self.options.device != "qemu-gl":
+            return "none", {}
+        if self.x_screen is None:
+            self.n_started += 1
+            self.x_screen = XScreen(self.folder / f"x-{self.n_started}", WIDTH, HEIGHT)
+        return "sdl,gl=on", self.x_screen.env()
+
     def start_machine(self, kernel):
         """A new guest, on the device that is there."""
         if self.is_oriel and self.daemon is None:
             self.start_daemon()
         _, properties, is_uefi = HARDWARE[self.hardware]
-        device = ["-device", f"virtio-gpu-pci,id=gpu{properties}"]
+        kind = "virtio-gpu-gl-pci" if self.options.device == "qemu-gl" else "virtio-gpu-pci"
+        device = ["-device", f"{kind},id=gpu{properties}"]
         if self.is_oriel:
             device = ["-chardev", f"socket,id=gpu_socket,path={self.device_socket}",
                       "-device", f"vhost-user-gpu-pci,id=gpu,chardev=gpu_socket{properties}"]
@@ -117,10 +140,11 @@ class Lab:
             if code is None:
                 raise Failure("there is no UEFI firmware (package ovmf)")
             firmware = ["-drive", f"if=pflash,format=raw,readonly=on,file={code}"]
+        display, env = self.window()
         self.n_started += 1
-        self.machine = machine.Machine(qemu, self.accel, self.image,
-                                       kernel, self.options.agent,
-                                       self.folder / f"machine-{self.n_started}", device, firmware)
+        self.machine = machine.Machine(qemu, self.accel, self.image, kernel, self.programs(),
+                                       self.folder / f"machine-{self.n_started}", device, firmware,
+                                       display, env)
         self.kernel = kernel
 
     def generic_socket(self):
@@ -154,6 +178,9 @@ class Lab:
         if self.machine is not None:
             self.machine.kill()
             self.machine = None
+        if self.x_screen is not None:
+            self.x_screen.kill()
+            self.x_screen = None
 
     def discard(self):
         self.discard_machine()
@@ -187,6 +214,8 @@ class Lab:
         return picture.read_png(png) if status == 0 else f"exit status {status}: {text.strip()}"
 
     def screendump(self, head=0):
+        if self.x_screen is not None:
+            return self.x_screen.picture()
         try:
             return self.machine.screendump(head)
         except machine.QmpError as error:

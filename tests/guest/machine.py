@@ -152,19 +152,21 @@ def pack_programs(path, programs):
 class Machine:
     """A booted guest. device is QEMU's -device for the GPU, its id is "gpu".
 
-    kernel is "" or "-old": see scripts/guest-image. firmware: QEMU's, or a list of options.
+    kernel is "" or "-old": see scripts/guest-image. programs are files for /run/oriel of the guest,
+    by name, one of them init. firmware: QEMU's, or a list of options. env: what its window needs.
     """
 
-    def __init__(self, qemu, accel, image, kernel, agent, folder, device, firmware=()):
+    def __init__(self, qemu, accel, image, kernel, programs, folder, device, firmware=(),
+                 display="none", env=()):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir()
-        pack_programs(self.folder / "programs.tar", {"init": agent})
+        pack_programs(self.folder / "programs.tar", programs)
         qmp, qmp_theirs = socket.socketpair()
         port, port_theirs = socket.socketpair()
         self.qmp, self.agent = Qmp(qmp), Agent(port)
         self.console = self.folder / "console.log"
         command = [
-            qemu, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
+            qemu, "-nodefaults", "-no-user-config", "-display", display, "-vga", "none",
             "-accel", accel, "-cpu", "max", "-smp", "2", "-m", MEMORY,
             "-object", f"memory-backend-memfd,id=ram,size={MEMORY},share=on",
             "-machine", "q35,memory-backend=ram",
@@ -178,7 +180,7 @@ class Machine:
             "-mon", "chardev=qmp,mode=control",
         ] + device + list(firmware)
         # The snapshot's temporary file goes where ours are.
-        env = dict(os.environ, TMPDIR=str(self.folder))
+        env = dict(os.environ, TMPDIR=str(self.folder), **dict(env))
         self.child = Child("QEMU", command, self.folder / "qemu.log",
                            pass_fds=[qmp_theirs.fileno(), port_theirs.fileno()], env=env)
         qmp_theirs.close()

@@ -46,6 +46,10 @@ class Picture:
         rows = [self.pixels[self.row(x, line, width)] for line in range(y, y + height)]
         return Picture(width, height, b"".join(rows))
 
+    def upside_down(self):
+        rows = (self.pixels[self.row(0, y, self.width)] for y in reversed(range(self.height)))
+        return Picture(self.width, self.height, b"".join(rows))
+
     def differences(self, expected):
         """What is wrong, as a sentence; None if nothing is."""
         if (self.width, self.height) != (expected.width, expected.height):
@@ -253,6 +257,60 @@ def with_cursor(picture, image, at_x, at_y):
                 below = (picture.pixels[start + i] * (255 - alpha) + 127) // 255
                 result.pixels[start + i] = min(255, colour[i] + below)
     return result
+
+
+# What gl/tiles.c draws.
+
+QUARTERS = (0xffc02010, 0xff20a030, 0xff1040d0, 0xffe8d8b0)
+N_TILES = 40
+TILE_ALPHAS = (255, 128, 0, 255)
+
+
+def noise(seed):
+    """Numbers of 32 bits without an end."""
+    state = ((seed + 1) * 0x9e3779b9 & 0xffffffff) | 1
+    while True:
+        state ^= state << 13 & 0xffffffff
+        state ^= state >> 17
+        state ^= state << 5 & 0xffffffff
+        yield state
+
+
+def tiles(width, height, seed, has_alpha=False):
+    """Rectangles and their pixels, from the lowest to the topmost: x, y, width, height, B G R A."""
+    half_x, half_y = width // 2, height // 2
+    for i, colour in enumerate(QUARTERS):
+        yield (i % 2 * half_x, i // 2 * half_y, width - half_x if i % 2 else half_x,
+               height - half_y if i // 2 else half_y, colour.to_bytes(4, "little"))
+    random = noise(seed)
+    for _ in range(N_TILES - len(QUARTERS)):
+        x, y = next(random) % width, next(random) % height
+        tile_width = 1 + next(random) % (width - x) // 2
+        tile_height = 1 + next(random) % (height - y) // 2
+        colour = next(random)
+        alpha = TILE_ALPHAS[colour >> 30] if has_alpha else 255
+        channels = (colour >> shift & 255 for shift in (0, 8, 16))
+        yield (x, y, tile_width, tile_height,
+               bytes([*(channel * alpha // 255 for channel in channels), alpha]))
+
+
+def tile_picture(width, height, seed, has_alpha=False):
+    """The picture of such rectangles; with alpha, in the fourth byte of each pixel."""
+    picture = Picture(width, height)
+    for x, y, tile_width, tile_height, pixel in tiles(width, height, seed, has_alpha):
+        for line in range(y, y + tile_height):
+            picture.pixels[picture.row(x, line, tile_width)] = pixel * tile_width
+    return picture
+
+
+def tile_cursor(seed):
+    """A cursor of such rectangles, as cursor() has it."""
+    image = tile_picture(CURSOR_SIDE, CURSOR_SIDE, seed, has_alpha=True)
+    rows = []
+    for y in range(CURSOR_SIDE):
+        pixels = [image.pixel(x, y) for x in range(CURSOR_SIDE)]
+        rows.append([(alpha, (b, g, r)) for b, g, r, alpha in pixels])
+    return rows
 
 
 class Console:

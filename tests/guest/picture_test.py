@@ -94,6 +94,19 @@ class PictureTest(unittest.TestCase):
         self.assertEqual(shown.pixel(11, 11), screen.pixel(11, 11))  # a clear square
         self.assertNotEqual(shown.pixel(10, 10), screen.pixel(10, 10))  # the opaque edge
 
+    def test_tiles(self):
+        """Upside down or mirrored such a picture is another one; cursors are premultiplied."""
+        drawn = picture.tile_picture(64, 48, 3)
+        self.assertEqual(set(drawn.pixels[3::4]), {255})
+        self.assertNotEqual(drawn, drawn.upside_down())
+        self.assertEqual(drawn, drawn.upside_down().upside_down())
+        rows = [drawn.pixels[drawn.row(0, y, 64)] for y in range(48)]
+        mirrored = b"".join(row[i:i + 4] for row in rows for i in range(252, -4, -4))
+        self.assertNotEqual(drawn, picture.Picture(64, 48, mirrored))
+        pixels = [pixel for row in picture.tile_cursor(1) for pixel in row]
+        self.assertEqual({alpha for alpha, _ in pixels}, {0, 128, 255})
+        self.assertTrue(all(max(colour) <= alpha for alpha, colour in pixels))
+
 
 if __name__ == "__main__":
     unittest.main()
