@@ -44,7 +44,9 @@ static void remote_submit(struct oriel_renderer3d *renderer, struct oriel_render
 	if (remote->state == REMOTE_REFUSED && op->type == ORIEL_RENDER3D_RESET) {
 		// A new driver will ask for capsets: the process may have the right ones again.
 		remote->is_refused = false;
-		oriel_remote_plan_start(remote);
+		if (!remote->has_process) { // else when its end is reported
+			oriel_remote_plan_start(remote);
+		}
 	}
 	if (remote->state == REMOTE_BACKOFF || remote->state == REMOTE_REFUSED) {
 		remote->n_operations++;
