@@ -134,7 +134,9 @@ struct oriel_render3d_fence {
 };
 
 struct oriel_render3d_image {
-	int fd;        // ADD_IMAGE: a memfd of at least size bytes, borrowed until done
+	// ADD_IMAGE: a memfd of at least size bytes, borrowed until done. It can be sealed: a
+	// renderer that is not trusted makes sure that it cannot be cut off.
+	int fd;
 	uint64_t size; // of which the renderer maps this much, writable
 };
 

@@ -13,7 +13,7 @@
 #define DEADLINE_NS 30000000000u
 
 int rig_memfd(uint64_t size, uint8_t **ret_map) {
-	int fd = memfd_create("oriel-test", MFD_CLOEXEC);
+	int fd = memfd_create("oriel-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, (off_t)size), 0);
 	*ret_map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
