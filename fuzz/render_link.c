@@ -192,8 +192,8 @@ static void write_control(void) {
 }
 
 static void ring(void) {
-	if (fuzz.peer.bell_out >= 0) {
-		oriel_render_bell_ring(fuzz.peer.bell_out);
+	if (fuzz.peer.bell >= 0) {
+		oriel_render_bell_ring(fuzz.peer.bell);
 	}
 }
 

@@ -107,7 +107,7 @@ void oriel_remote_go_on(struct oriel_remote *remote) {
 
 void oriel_remote_handle_bell(void *user, int fd, uint32_t events) {
 	struct oriel_remote *remote = user;
-	if ((events & EPOLLIN) == 0) {
+	if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
 		oriel_remote_lose_link(remote); // nobody can ring any more
 		return;
 	}

@@ -60,7 +60,7 @@ static void push_reply(struct oriel_render_host *host, const struct host_op *own
 	oriel_render_link_encode_reply(&w, &reply);
 	oriel_render_ring_push(&host->link.replies, slot);
 	if (oriel_render_ring_needs_bell(&host->link.replies)) {
-		oriel_render_bell_ring(host->link.bell_out);
+		oriel_render_bell_ring(host->link.bell);
 	}
 }
 
@@ -144,7 +144,7 @@ static int take_request(struct oriel_render_host *host) {
 		return n;
 	}
 	if (oriel_render_ring_needs_room_bell(&host->link.requests)) {
-		oriel_render_bell_ring(host->link.bell_out);
+		oriel_render_bell_ring(host->link.bell);
 	}
 	struct oriel_reader r = oriel_reader_of(slot, sizeof(slot));
 	struct oriel_render_link_request request;
@@ -192,7 +192,7 @@ static void handle_lost(void *user, const char *reason) {
 
 static void handle_bell(void *user, int fd, uint32_t events) {
 	struct oriel_render_host *host = user;
-	if ((events & EPOLLIN) == 0) {
+	if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
 		oriel_render_host_end(host, 0);
 		return;
 	}
@@ -245,7 +245,7 @@ static int say_hello(struct oriel_render_host *host) {
 static int join(struct oriel_render_host *host) {
 	int err = oriel_render_link_join(&host->link);
 	if (err == 0) {
-		err = oriel_loop_add_fd(host->loop, host->link.bell_in, EPOLLIN, handle_bell, host,
+		err = oriel_loop_add_fd(host->loop, host->link.bell, EPOLLIN, handle_bell, host,
 				&host->bell_source);
 	}
 	if (err < 0) {
@@ -338,7 +338,6 @@ void oriel_render_host_destroy(struct oriel_render_host *host) {
 	host->reset.op.done = handle_done;
 	// The device sees the end now; what the renderer still reads stays mapped until it is done.
 	oriel_fd_close(&host->link.socket);
-	oriel_fd_close(&host->link.bell_in);
-	oriel_fd_close(&host->link.bell_out);
+	oriel_fd_close(&host->link.bell);
 	oriel_renderer3d_submit(host->renderer, &host->reset.op);
 }

@@ -100,7 +100,7 @@ static void lie_with_a_descriptor(void) {
 	const struct oriel_render_link_file file = { .number = 1 };
 	struct oriel_writer w = oriel_writer_of(bytes, sizeof(bytes));
 	oriel_render_link_encode_file(&w, &file);
-	assert_int_equal(oriel_render_link_send(&rig.peer, &w, bytes, rig.peer.bell_out), 0);
+	assert_int_equal(oriel_render_link_send(&rig.peer, &w, bytes, rig.peer.bell), 0);
 }
 
 static void lie_with_bells(void) {
@@ -215,7 +215,7 @@ static void greet_with_a_descriptor(struct remote_rig *own) {
 		.version = ORIEL_RENDER_LINK_VERSION };
 	struct oriel_writer w = oriel_writer_of(bytes, sizeof(bytes));
 	oriel_render_link_encode_hello(&w, &hello);
-	assert_int_equal(oriel_render_link_send(&own->peer, &w, bytes, own->peer.bell_out), 0);
+	assert_int_equal(oriel_render_link_send(&own->peer, &w, bytes, own->peer.bell), 0);
 }
 
 static void greet_and_close(struct remote_rig *own) {
@@ -271,7 +271,7 @@ static void push_request(struct oriel_render_link *device,
 	struct oriel_writer w = oriel_writer_of(slot, sizeof(slot));
 	oriel_render_link_encode_request(&w, request);
 	oriel_render_ring_push(&device->requests, slot);
-	oriel_render_bell_ring(device->bell_out);
+	oriel_render_bell_ring(device->bell);
 }
 
 static const struct {

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define N_SETUP_FDS 3 // memory, the request bell to read, the reply bell to write
+#define N_SETUP_FDS 2 // memory, and the bell
 #define CONTROL_OFFSET 0u
 
 static_assert(CONTROL_OFFSET + 2 * ORIEL_RENDER_RING_CONTROL_SIZE <=
@@ -20,13 +20,12 @@ static_assert(CONTROL_OFFSET + 2 * ORIEL_RENDER_RING_CONTROL_SIZE <=
 		"the control words lie in front of the rings");
 
 void oriel_render_link_init(struct oriel_render_link *link) {
-	*link = (struct oriel_render_link){ .socket = -1, .bell_in = -1, .bell_out = -1 };
+	*link = (struct oriel_render_link){ .socket = -1, .bell = -1 };
 }
 
 void oriel_render_link_finish(struct oriel_render_link *link) {
 	oriel_fd_close(&link->socket);
-	oriel_fd_close(&link->bell_in);
-	oriel_fd_close(&link->bell_out);
+	oriel_fd_close(&link->bell);
 	if (link->memory != NULL) {
 		munmap(link->memory, ORIEL_RENDER_LINK_MEMORY_SIZE);
 	}
@@ -196,28 +195,24 @@ static int send_setup(int socket, const int *fds) {
 
 int oriel_render_link_make(struct oriel_render_link *link, int *ret_peer) {
 	int memory = -1;
-	int requests[2] = { -1, -1 }; // the pipe of each bell
-	int replies[2] = { -1, -1 };
+	int bells[2] = { -1, -1 };
 	int sockets[2] = { -1, -1 };
 	int err = make_memory(&memory);
 	if (err == 0) {
 		err = map_memory(link, memory);
 	}
-	if (err == 0 && (pipe2(requests, O_CLOEXEC | O_NONBLOCK) < 0 ||
-					pipe2(replies, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	if (err == 0 && (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bells) < 0 ||
 					socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
 							sockets) < 0)) {
 		err = oriel_errno();
 	}
 	if (err == 0) {
-		err = send_setup(sockets[0], (const int[]){ memory, requests[0], replies[1] });
+		err = send_setup(sockets[0], (const int[]){ memory, bells[1] });
 	}
 	link->socket = sockets[0];
-	link->bell_out = requests[1];
-	link->bell_in = replies[0];
-	// From now on these are the other end's only, so that its end is seen.
-	oriel_fd_close(&requests[0]);
-	oriel_fd_close(&replies[1]);
+	link->bell = bells[0];
+	// From now on it is the other end's only, so that its end is seen.
+	oriel_fd_close(&bells[1]);
 	oriel_fd_close(&memory);
 	if (err < 0) {
 		oriel_fd_close(&sockets[1]);
@@ -246,7 +241,7 @@ static int check_setup(const struct oriel_render_link_setup *setup, const int *f
 int oriel_render_link_join(struct oriel_render_link *link) {
 	uint8_t bytes[64];
 	size_t size;
-	int fds[N_SETUP_FDS] = { -1, -1, -1 };
+	int fds[N_SETUP_FDS] = { -1, -1 };
 	size_t n_fds = 0;
 	int err = receive_with(link->socket, bytes, sizeof(bytes), &size, fds, N_SETUP_FDS, &n_fds);
 	if (err < 0) {
@@ -259,8 +254,7 @@ int oriel_render_link_join(struct oriel_render_link *link) {
 	if (err == 0) {
 		err = map_memory(link, fds[0]);
 	}
-	link->bell_in = fds[1];
-	link->bell_out = fds[2];
+	link->bell = fds[1];
 	oriel_fd_close(&fds[0]);
 	return err;
 }

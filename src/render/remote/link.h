@@ -3,7 +3,7 @@
  * One end of a render link: socket, shared memory with both rings, and doorbells.
  *
  * docs/render-link.md, 2 to 4. The device makes the link and says so in SETUP; the renderer's end
- * is made of that message. Nothing here waits: sockets and pipes are used without blocking.
+ * is made of that message. Nothing here waits: sockets are used without blocking.
  */
 #ifndef ORIEL_RENDER_REMOTE_LINK_H
 #define ORIEL_RENDER_REMOTE_LINK_H
@@ -13,8 +13,7 @@
 
 struct oriel_render_link {
 	int socket;
-	int bell_in;  // the other end rings it
-	int bell_out; // this end rings it
+	int bell; // both ends ring it, and hear the other's
 	uint8_t *memory;
 	struct oriel_render_ring requests;
 	struct oriel_render_ring replies;

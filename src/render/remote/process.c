@@ -183,7 +183,7 @@ void oriel_remote_handle_socket(void *user, int fd, uint32_t events) {
 }
 
 int oriel_remote_watch_link(struct oriel_remote *remote) {
-	int err = oriel_loop_add_fd(remote->loop, remote->link.bell_in, EPOLLIN,
+	int err = oriel_loop_add_fd(remote->loop, remote->link.bell, EPOLLIN,
 			oriel_remote_handle_bell, remote, &remote->bell_source);
 	if (err == 0) {
 		err = oriel_loop_add_fd(remote->loop, remote->link.socket,

@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #define LINE 64u // bytes: what processors keep in one piece
 
@@ -116,12 +116,12 @@ int oriel_render_ring_sleep(struct oriel_render_ring *ring) {
 
 void oriel_render_bell_ring(int fd) {
 	const uint8_t byte = 1;
-	ssize_t n = write(fd, &byte, sizeof(byte));
+	ssize_t n = send(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL);
 	(void)n;
 }
 
 void oriel_render_bell_drain(int fd) {
 	uint8_t bytes[64];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
+	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	(void)n;
 }

@@ -12,8 +12,8 @@
  * producer that finds no room does the same the other way round: it says that it waits, and the
  * consumer rings the other direction's bell.
  *
- * The doorbell is a pipe, not an eventfd: the two ends of a pipe are files of their own, so that
- * nobody can make the other end's writes or reads block.
+ * The doorbell is a socketpair, not an eventfd: its ends are files of their own, so that nobody can
+ * make the other's calls block; and not a pipe, because ringing must not raise SIGPIPE.
  *
  * This is the one place of the render link with atomics. An end trusts the other with nothing but
  * progress: wrong indices are -EPROTO, and a bell that is not rung costs the liar its answers.
@@ -72,10 +72,10 @@ bool oriel_render_ring_needs_room_bell(struct oriel_render_ring *ring);
 ORIEL_MUST_CHECK
 int oriel_render_ring_sleep(struct oriel_render_ring *ring);
 
-/** Ring a doorbell: the writing end of a non-blocking pipe. A full one is as good as rung. */
+/** Ring the doorbell at the other end of this stream socket. A full one is as good as rung. */
 void oriel_render_bell_ring(int fd);
 
-/** Empty a doorbell, the reading end, by some of what is in it. */
+/** Take some of the rings of the other end. */
 void oriel_render_bell_drain(int fd);
 
 #endif

@@ -399,7 +399,7 @@ void oriel_remote_flush(struct oriel_remote *remote) {
 		oriel_remote_defer(remote); // nothing is before it whose answer would take it along
 	}
 	if (oriel_render_ring_needs_bell(&remote->link.requests)) {
-		oriel_render_bell_ring(remote->link.bell_out);
+		oriel_render_bell_ring(remote->link.bell);
 	}
 	if (remote->state == REMOTE_RUNNING) {
 		oriel_remote_update_watchdog(remote);
