@@ -224,8 +224,11 @@ int oriel_fd_output_send_with(struct oriel_fd_output *out, int socket, const uin
 		}
 		size_t n_queued = oriel_min_size((size_t)n, stop - out->begin);
 		out->begin += n_queued;
-		tail.iov_base = (uint8_t *)tail.iov_base + ((size_t)n - n_queued);
-		tail.iov_len -= (size_t)n - n_queued;
+		const size_t n_of_tail = (size_t)n - n_queued;
+		if (n_of_tail > 0) { // else there may be none, and then it is NULL
+			tail.iov_base = (uint8_t *)tail.iov_base + n_of_tail;
+			tail.iov_len -= n_of_tail;
+		}
 		if (has_fd && n > 0) {
 			oriel_fd_close(&out->fds[0].fd);
 			out->n_fds--;
