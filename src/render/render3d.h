@@ -156,8 +156,9 @@ struct oriel_render3d_op {
 	union {
 		struct oriel_render3d_context context;
 		struct oriel_render3d_resource resource;
-		// Attached and not lost; read during submit, and not used afterwards. What it
-		// points to is guest memory, which stays mapped until it is detached.
+		// Attached and not lost. Read during submit or, if that is from within a done,
+		// before the call returns that the done was made from. What it points to is guest
+		// memory, which stays mapped until it is detached.
 		const struct oriel_backing *backing;
 		struct oriel_render3d_transfer transfer;
 		struct oriel_render3d_commands commands;
@@ -170,7 +171,8 @@ struct oriel_render3d_op {
 	// The renderer's, while it has the operation.
 	struct oriel_link link;
 	uint64_t sequence;
-	uint64_t deadline_ns;
+	int err;       // to come back with
+	void *payload; // a copy of what it pointed to
 };
 
 /** Whom a renderer tells. Any function may be NULL. Not called from within submit. */

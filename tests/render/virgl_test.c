@@ -8,6 +8,7 @@
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static void print_line(enum oriel_log_level level, const char *msg, void *user) {
 	(void)level;
@@ -108,6 +109,30 @@ static void test_info(void **state) {
 	}
 }
 
+/** What a guest gets has nothing of this process in it: video memory is not known in software. */
+static void test_video_memory(void **state) {
+	(void)state;
+	struct oriel_loop *loop;
+	struct oriel_renderer3d *renderer;
+	assert_int_equal(oriel_loop_create(&loop), 0);
+	int err = make(loop, "software", &renderer);
+	if (err == 0) {
+		const struct oriel_capset *capset = oriel_capset_table_get(&renderer->capsets,
+				VIRTIO_GPU_CAPSET_VIRGL2);
+		static const uint8_t zeros[4];
+		assert_non_null(capset);
+		// The name behind it says that it is the place.
+		assert_int_equal(strncasecmp((const char *)&capset->data[696], "llvmpipe", 8), 0);
+		assert_memory_equal(&capset->data[692], zeros, sizeof(zeros));
+		oriel_renderer3d_destroy(renderer);
+	}
+	oriel_loop_destroy(loop);
+	if (err != 0) {
+		assert_int_equal(err, -ENODEV);
+		skip();
+	}
+}
+
 int main(void) {
 	const struct render3d_maker maker = { .create = make_any };
 	int status = render3d_table_run(&maker);
@@ -118,6 +143,7 @@ int main(void) {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_only_one),
 		cmocka_unit_test(test_info),
+		cmocka_unit_test(test_video_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

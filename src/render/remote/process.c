@@ -12,9 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/** Bytes of a capset that may be others at the next start: one in so many. */
-#define MAX_OTHER_PART 32u
-
 #define MAX_CAPSET_ID 63u
 
 static int make_hello(struct oriel_remote *remote) {
@@ -54,19 +51,9 @@ int oriel_remote_start(struct oriel_remote *remote) {
 	return 0;
 }
 
-/**
- * Whether two capsets are of one GPU. Some figures in them change from one start to the next, such
- * as free memory; another GPU has another name, and much else.
- */
 static bool capset_equals(const struct oriel_capset *a, const struct oriel_capset *b) {
-	if (a->id != b->id || a->version != b->version || a->size != b->size) {
-		return false;
-	}
-	uint32_t n_other = 0;
-	for (uint32_t i = 0; i < a->size; i++) {
-		n_other += a->data[i] != b->data[i] ? 1 : 0;
-	}
-	return n_other <= a->size / MAX_OTHER_PART;
+	return a->id == b->id && a->version == b->version && a->size == b->size &&
+	       memcmp(a->data, b->data, a->size) == 0;
 }
 
 static bool table_equals(const struct oriel_capset_table *a, const struct oriel_capset_table *b) {
@@ -84,9 +71,7 @@ static int end_hello(struct oriel_remote *remote, const char **ret_wrong) {
 		*ret_wrong = "has become another GPU: there is no 3D until the guest is reset";
 		return -EPROTO;
 	}
-	if (!remote->has_capsets) {
-		remote->base.capsets = *remote->hello; // a guest may have seen them from now on
-	}
+	remote->base.capsets = *remote->hello;
 	remote->has_capsets = true;
 	free(remote->hello);
 	remote->hello = NULL;

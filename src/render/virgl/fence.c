@@ -91,7 +91,7 @@ static void fence_finish(struct virgl *virgl, struct oriel_render3d_op *op) {
 		oriel_source_set_pending(virgl->batch_source); // which tells that there is room
 	}
 	// Of one that could not be made, the error waited here for its turn.
-	virgl_finish_op(op, -(int)op->deadline_ns);
+	virgl_finish_op(op, op->err);
 }
 
 /** Whether a fence is among those which a report is about. */
@@ -166,7 +166,7 @@ static void timeline_settle(struct virgl *virgl, struct virgl_timeline *timeline
 			break;
 		}
 		op->sequence = sequence;
-		op->deadline_ns = (uint64_t)-err;
+		op->err = err;
 	}
 	if (err == 0) {
 		return;
@@ -212,7 +212,7 @@ void virgl_submit_fence(struct virgl *virgl, struct oriel_render3d_op *op) {
 		virgl_close_fence(virgl);
 	}
 	op->sequence = 0;
-	op->deadline_ns = 0;
+	op->err = 0;
 	oriel_list_append(&timeline->fences, &op->link);
 	virgl->n_fences++;
 	virgl->was_full |= virgl->n_fences >= VIRGL_MAX_FENCES;

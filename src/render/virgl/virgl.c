@@ -210,7 +210,7 @@ void virgl_end_callbacks(struct virgl *virgl) {
 			virgl_carry_out(virgl, op, NULL);
 			continue;
 		}
-		uint32_t *copy = (uint32_t *)(uintptr_t)op->sequence; // NOLINT: put there below
+		uint32_t *copy = op->payload;
 		if (copy == NULL) {
 			virgl_finish_op(op, -ENOMEM);
 			continue;
@@ -226,7 +226,7 @@ static void virgl_submit(struct oriel_renderer3d *renderer, struct oriel_render3
 	if (virgl->is_running) {
 		if (op->type == ORIEL_RENDER3D_SUBMIT) {
 			// What it points to may be gone when its turn comes.
-			op->sequence = (uintptr_t)virgl_copy_commands(&op->commands);
+			op->payload = virgl_copy_commands(&op->commands);
 		}
 		oriel_list_append(&virgl->backlog, &op->link);
 		return;
@@ -300,6 +300,19 @@ static void virgl_read_formats(struct virgl *virgl, const struct oriel_capset *c
 	}
 }
 
+/** Where virgl's second capset has max_video_memory, a u32: before the GPU's name. */
+#define VIRGL2_VIDEO_MEMORY_OFFSET 692u
+
+/**
+ * Software renderers do not know their video memory, and virglrenderer 1.1 passes on what lay
+ * there: other bytes at each start, of our addresses. 0 is what earlier ones said.
+ */
+static void forget_video_memory(struct oriel_capset *capset) {
+	if (capset->size >= VIRGL2_VIDEO_MEMORY_OFFSET + sizeof(uint32_t)) {
+		memset(capset->data + VIRGL2_VIDEO_MEMORY_OFFSET, 0, sizeof(uint32_t));
+	}
+}
+
 static int virgl_read_capsets(struct virgl *virgl) {
 	struct oriel_capset_table *table = &virgl->base.capsets;
 	const uint32_t ids[] = { VIRTIO_GPU_CAPSET_VIRGL, VIRTIO_GPU_CAPSET_VIRGL2 };
@@ -319,6 +332,9 @@ static int virgl_read_capsets(struct virgl *virgl) {
 		}
 		*capset = (struct oriel_capset){ .id = ids[i], .version = version, .size = size };
 		virgl_renderer_fill_caps(ids[i], version, capset->data);
+		if (ids[i] == VIRTIO_GPU_CAPSET_VIRGL2) {
+			forget_video_memory(capset);
+		}
 		table->len++;
 	}
 	const struct oriel_capset *virgl1 = oriel_capset_table_get(table, VIRTIO_GPU_CAPSET_VIRGL);
