@@ -28,13 +28,14 @@ void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue) {
 
 /** Finish a request for which the renderer takes too long, unless its end gives memory back. */
 static void finish_early(struct oriel_request *req) {
+	const bool awaited = req->awaits_fence;
+	req->awaits_fence = false;
+	oriel_work_abandon_fence(req);
 	if (req->work != NULL && req->work->gives_memory_back) {
-		return;
+		return; // it ends with that work, and does not wait for the GPU then
 	}
 	const bool is_pending = req->work != NULL;
 	oriel_work_abandon(req);
-	const bool awaited = req->awaits_fence;
-	req->awaits_fence = false;
 	if (is_pending) {
 		oriel_request_finish(req, oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
 							  "the renderer takes too long, and the "

@@ -109,15 +109,19 @@ enum oriel_resp oriel_work_submit_for(struct oriel_work *work, struct oriel_requ
 	return ORIEL_RESP_PENDING;
 }
 
+void oriel_work_abandon_fence(struct oriel_request *req) {
+	if (req->fence != NULL) {
+		req->fence->req = NULL;
+		req->fence = NULL;
+	}
+}
+
 void oriel_work_abandon(struct oriel_request *req) {
 	if (req->work != NULL) {
 		req->work->req = NULL;
 		req->work = NULL;
 	}
-	if (req->fence != NULL) {
-		req->fence->req = NULL;
-		req->fence = NULL;
-	}
+	oriel_work_abandon_fence(req);
 }
 
 void oriel_work_finish_request(struct oriel_work *work, int err) {
