@@ -578,6 +578,25 @@ static void test_full(void **state) {
 	finish(&f);
 }
 
+/** A twin that could not be filled is not shown in place of what the device has. */
+static void test_twin_without_picture(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	device_rig_create_backed(&f.rig, 3, SIDE, SIDE);
+	assert_int_equal(device_rig_type(&f.rig, gpu_transfer(3, ALL, 0)), OK);
+	assert_int_equal(device_rig_type(&f.rig, gpu_set_scanout(0, 3, ALL)), OK);
+	assert_int_equal(device_rig_type(&f.rig, gpu_detach(3)), OK);
+	assert_int_equal(device_rig_type(&f.rig,
+					 gpu_ctx_resource(VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, 1,
+							 3)),
+			OK);
+	assert_int_equal(device_rig_type(&f.rig, gpu_submit_3d(1, 1, 4)), OK);
+	assert_int_equal(device_rig_type(&f.rig, gpu_flush(3, ALL)), OK);
+	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_READ_PIXELS), 0);
+	finish(&f);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_2d_device),
@@ -593,6 +612,7 @@ int main(void) {
 		cmocka_unit_test(test_read_back),
 		cmocka_unit_test(test_flip),
 		cmocka_unit_test(test_twin),
+		cmocka_unit_test(test_twin_without_picture),
 		cmocka_unit_test(test_refused_twin),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_reset),

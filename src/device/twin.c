@@ -72,7 +72,7 @@ static int create(struct oriel_gpu *gpu, struct oriel_resource *res) {
 }
 
 /** What the guest has drawn so far is what lies in its backing. */
-static int fill(struct oriel_gpu *gpu, const struct oriel_resource *res) {
+static int fill(struct oriel_gpu *gpu, struct oriel_resource *res) {
 	struct oriel_work *work;
 	int err = begin(gpu, ORIEL_RENDER3D_ATTACH_BACKING, res, &work);
 	if (err < 0) {
@@ -91,6 +91,7 @@ static int fill(struct oriel_gpu *gpu, const struct oriel_resource *res) {
 	fill_transfer(&work->op, res, &all, 0);
 	work->map = oriel_mem_map_hold(res->backing.map);
 	oriel_work_submit(work);
+	res->twin.is_filled = true;
 	return 0;
 }
 
@@ -118,7 +119,8 @@ static int share(struct oriel_gpu *gpu, struct oriel_resource *res, struct oriel
 	if (err < 0) {
 		return err;
 	}
-	res->twin.is_newer = true;
+	// One without the picture must not be shown in place of it.
+	res->twin.is_newer = res->twin.is_newer || res->twin.is_filled;
 	work->op.ctx_id = ctx->id;
 	oriel_work_submit(work);
 	return 0;
@@ -206,6 +208,7 @@ void oriel_twin_forget(struct oriel_gpu *gpu) {
 	struct oriel_resource *res = oriel_resource_table_next(&gpu->resources, &cursor);
 	while (res != NULL) {
 		res->twin.exists = false;
+		res->twin.is_filled = false;
 		res->twin.is_newer = false;
 		res->twin.is_refused = false; // the next one may be another GPU
 		res->is_lost = res->is_3d;

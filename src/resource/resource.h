@@ -36,6 +36,7 @@
 struct oriel_resource_twin {
 	uint32_t n_contexts; // that the resource is attached to
 	bool exists;         // it has one
+	bool is_filled;      // with the picture that the backing had
 	bool is_newer;       // and that may have been drawn into: its pixels count, not ours
 	bool is_refused;     // the renderer cannot have one
 };
