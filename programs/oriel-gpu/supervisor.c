@@ -22,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,7 +49,9 @@ static int find_program(char *ret, size_t size) {
 	}
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(places); i++) {
 		int length = snprintf(ret, size, "%s%s", folder, places[i]);
-		if (length > 0 && (size_t)length < size && access(ret, X_OK) == 0) {
+		struct stat st;
+		if (length > 0 && (size_t)length < size && stat(ret, &st) == 0 &&
+				S_ISREG(st.st_mode) && access(ret, X_OK) == 0) {
 			return 0;
 		}
 	}
@@ -177,10 +180,10 @@ static int receive_word(int fd, int *ret_fd) {
 	return word;
 }
 
-static void exec_renderer(const char *program, char *const *arguments, int fd)
+static void exec_renderer(const char *program, char *const *arguments, int fd, pid_t supervisor)
 		__attribute__((noreturn));
 
-static void exec_renderer(const char *program, char *const *arguments, int fd) {
+static void exec_renderer(const char *program, char *const *arguments, int fd, pid_t supervisor) {
 	char *argv[MAX_ARGUMENTS + 3] = { (char *)(uintptr_t) "oriel-render" };
 	char link[32];
 	size_t n = 1;
@@ -193,6 +196,9 @@ static void exec_renderer(const char *program, char *const *arguments, int fd) {
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != supervisor) {
+		_exit(127); // it ended before that
+	}
 	if (fcntl(fd, F_SETFD, 0) == 0) {
 		(void)execv(program, argv);
 	}
@@ -213,9 +219,10 @@ static pid_t start_renderer(const char *program, char *const *arguments, int fd)
 		}
 		program = found;
 	}
+	const pid_t supervisor = getpid();
 	pid_t pid = fork();
 	if (pid == 0) {
-		exec_renderer(program, arguments, fd);
+		exec_renderer(program, arguments, fd, supervisor);
 	}
 	return pid;
 }
@@ -254,8 +261,10 @@ static void reap(int fd, pid_t *renderer) {
 
 static void run_supervisor(int fd, const char *program, char *const *arguments) {
 	(void)prctl(PR_SET_NAME, "oriel-super");
-	// Ctrl-C is for oriel-gpu to judge; this process ends with it.
+	// Ctrl-C, and a terminal that closes, are for oriel-gpu to judge; this process ends with
+	// it.
 	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	// Nothing but the socket and standard error stays open: it may be a VMM's.

@@ -110,7 +110,9 @@ int main(int argc, char **argv) {
 		break;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN); // Ctrl-C is for oriel-gpu to judge
+	signal(SIGINT, SIG_IGN); // Ctrl-C is for oriel-gpu to judge, and so is a terminal that
+				 // closes
+	signal(SIGHUP, SIG_IGN);
 	set_limits(&options);
 	if (fcntl(options.fd, F_SETFD, FD_CLOEXEC) < 0) {
 		fprintf(stderr, "oriel-render: --fd=%d: %s\n", options.fd, strerror(errno));
