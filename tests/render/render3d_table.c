@@ -3,84 +3,12 @@
 #include "render/render3d_table.h"
 
 #include "base/fd.h"
+#include "render/render3d_picture.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#define RES 7u
-#define OTHER 8u
-#define CTX 3u
-#define IMAGE 21u
-
-#define RED 0xffff0000u
-#define BLUE 0xff0000ffu
-#define GREEN 0xff00ff00u
-
-static struct render3d_rig rig;
-
-static uint32_t get_pixel(const uint8_t *bytes, size_t i) {
-	uint32_t pixel;
-	memcpy(&pixel, bytes + i * 4, sizeof(pixel));
-	return pixel;
-}
-
-/** A picture in which no two pixels are alike, with whole alpha. */
-static uint32_t pattern(uint32_t x, uint32_t y) {
-	return 0xff000000u | (x * 37 + y * 101 + 1) << 12 | (x << 6 ^ y);
-}
-
-static void fill_pattern(uint8_t *bytes, uint32_t width, uint32_t height) {
-	for (uint32_t y = 0; y < height; y++) {
-		for (uint32_t x = 0; x < width; x++) {
-			uint32_t pixel = pattern(x, y);
-			memcpy(bytes + ((size_t)y * width + x) * 4, &pixel, sizeof(pixel));
-		}
-	}
-}
-
-static struct oriel_render3d_transfer whole(uint32_t width, uint32_t height) {
-	return (struct oriel_render3d_transfer){ .box = { 0, 0, 0, width, height, 1 } };
-}
-
-/** A 16 x 8 picture with the pattern in it, whose backing is the start of the RAM. */
-static void make_picture(uint32_t resource_id, uint32_t flags) {
-	assert_int_equal(rig_create_picture(&rig, resource_id, RIG_FORMAT_BGRA, 16, 8, flags), 0);
-	assert_int_equal(rig_attach_backing(&rig, resource_id, 0, 16 * 8 * 4, 1, 0), 0);
-	fill_pattern(rig.ram, 16, 8);
-	const struct oriel_render3d_transfer all = whole(16, 8);
-	assert_int_equal(rig_transfer(&rig, true, 0, resource_id, &all), 0);
-	memset(rig.ram, 0, 16 * 8 * 4);
-}
-
-static int read_pixels(uint32_t resource_id, uint32_t image_id, const struct oriel_rect *rect,
-		uint64_t offset, uint32_t stride) {
-	return rig_run(&rig, &(struct oriel_render3d_op){ .type = ORIEL_RENDER3D_READ_PIXELS,
-					     .resource_id = resource_id,
-					     .read = { .image_id = image_id,
-							     .rect = *rect,
-							     .offset = offset,
-							     .stride = stride } });
-}
-
-/** A pixel of level 0, by way of an image. */
-static uint32_t see_pixel(uint32_t resource_id, uint32_t x, uint32_t y) {
-	uint8_t *map;
-	int fd = rig_memfd(4096, &map);
-	assert_int_equal(rig_add_image(&rig, 99, fd, 4096), 0);
-	const struct oriel_rect rect = { x, y, 1, 1 };
-	assert_int_equal(read_pixels(resource_id, 99, &rect, 0, 4), 0);
-	uint32_t pixel = get_pixel(map, 0);
-	assert_int_equal(rig_run(&rig,
-					 &(struct oriel_render3d_op){
-							 .type = ORIEL_RENDER3D_REMOVE_IMAGE,
-							 .resource_id = 99 }),
-			0);
-	munmap(map, 4096);
-	oriel_fd_close(&fd);
-	return pixel;
-}
 
 static void test_capsets(void **state) {
 	(void)state;
@@ -180,10 +108,11 @@ static void test_absurd_resources(void **state) {
 static void test_upload_and_back(void **state) {
 	(void)state;
 	make_picture(RES, 0);
-	const struct oriel_render3d_transfer all = whole(16, 8);
+	const struct oriel_render3d_transfer all = picture_whole(16, 8);
 	assert_int_equal(rig_transfer(&rig, false, 0, RES, &all), 0);
 	for (uint32_t i = 0; i < 16 * 8; i++) {
-		CHECK(get_pixel(rig.ram, i) == pattern(i % 16, i / 16), "pixel %u", i);
+		CHECK(picture_get_pixel(rig.ram, i) == picture_pattern(i % 16, i / 16), "pixel %u",
+				i);
 	}
 }
 
@@ -208,13 +137,15 @@ static void test_partial_transfers(void **state) {
 			.stride = 24 };
 		assert_int_equal(rig_transfer(&rig, false, CTX + flags, res, &t), 0);
 		const uint32_t wanted[3][4] = {
-			{ pattern(2, 1), pattern(3, 1), pattern(4, 1), pattern(5, 1) },
-			{ pattern(2, 2), RED, BLUE, pattern(5, 2) },
-			{ pattern(2, 3), GREEN, RED, pattern(5, 3) },
+			{ picture_pattern(2, 1), picture_pattern(3, 1), picture_pattern(4, 1),
+					picture_pattern(5, 1) },
+			{ picture_pattern(2, 2), RED, BLUE, picture_pattern(5, 2) },
+			{ picture_pattern(2, 3), GREEN, RED, picture_pattern(5, 3) },
 		};
 		for (uint32_t y = 0; y < 3; y++) {
 			assert_memory_equal(rig.ram + 8 + 24 * y, wanted[y], 16);
-			assert_int_equal(get_pixel(rig.ram + 8 + 24 * y + 16, 0), 0); // between
+			assert_int_equal(picture_get_pixel(rig.ram + 8 + 24 * y + 16, 0),
+					0); // between
 		}
 		assert_int_equal(rig_detach_backing(&rig, res), 0);
 	}
@@ -230,7 +161,7 @@ static void test_default_stride(void **state) {
 	assert_int_equal(rig_transfer(&rig, true, 0, RES, &t), 0);
 	assert_int_equal(see_pixel(RES, 0, 0), RED);
 	assert_int_equal(see_pixel(RES, 0, 1), GREEN);
-	assert_int_equal(see_pixel(RES, 1, 0), pattern(1, 0));
+	assert_int_equal(see_pixel(RES, 1, 0), picture_pattern(1, 0));
 }
 
 /** Pages here and there, which break in the middle of pixels and rows. */
@@ -242,12 +173,12 @@ static void test_scattered_backing(void **state) {
 		assert_int_equal(rig_attach_backing(&rig, res, 0, 34, 17, 6), 0);
 		uint8_t picture[16 * 8 * 4 + 66];
 		memset(picture, 0x5a, sizeof(picture));
-		fill_pattern(picture + 10, 16, 8);
+		picture_fill_pattern(picture + 10, 16, 8);
 		for (uint32_t i = 0; i < 17; i++) {
 			memcpy(rig.ram + i * 40, picture + i * 34, 34);
 			memset(rig.ram + i * 40 + 34, 0xee, 6);
 		}
-		struct oriel_render3d_transfer t = whole(16, 8);
+		struct oriel_render3d_transfer t = picture_whole(16, 8);
 		t.offset = 10;
 		assert_int_equal(rig_transfer(&rig, true, 0, res, &t), 0);
 		for (uint32_t i = 0; i < 17; i++) {
@@ -274,7 +205,7 @@ static void test_layers(void **state) {
 	assert_int_equal(rig_run(&rig, &create), 0);
 	assert_int_equal(rig_attach_backing(&rig, RES, 0, 4096, 1, 0), 0);
 	for (uint32_t i = 0; i < 200; i++) {
-		memcpy(rig.ram + i * 4, &(uint32_t){ pattern(i, 0) }, 4);
+		memcpy(rig.ram + i * 4, &(uint32_t){ picture_pattern(i, 0) }, 4);
 	}
 	struct oriel_render3d_transfer t = { .box = { 0, 0, 1, 4, 4, 2 },
 		.stride = 16,
@@ -284,8 +215,8 @@ static void test_layers(void **state) {
 	t.layer_stride = 64;
 	assert_int_equal(rig_transfer(&rig, false, 0, RES, &t), 0);
 	for (uint32_t i = 0; i < 16; i++) {
-		assert_int_equal(get_pixel(rig.ram, i), pattern(i, 0));
-		assert_int_equal(get_pixel(rig.ram + 64, i), pattern(i + 25, 0));
+		assert_int_equal(picture_get_pixel(rig.ram, i), picture_pattern(i, 0));
+		assert_int_equal(picture_get_pixel(rig.ram + 64, i), picture_pattern(i + 25, 0));
 	}
 }
 
@@ -358,13 +289,13 @@ static void test_wild_transfers(void **state) {
 	for (uint32_t i = 0; i < 4096; i++) {
 		assert_int_equal(rig.ram[i], 0x77);
 	}
-	assert_int_equal(see_pixel(RES, 0, 0), pattern(0, 0));
-	assert_int_equal(see_pixel(RES, 15, 7), pattern(15, 7));
+	assert_int_equal(see_pixel(RES, 0, 0), picture_pattern(0, 0));
+	assert_int_equal(see_pixel(RES, 15, 7), picture_pattern(15, 7));
 }
 
 static void test_transfer_refused(void **state) {
 	(void)state;
-	const struct oriel_render3d_transfer all = whole(16, 8);
+	const struct oriel_render3d_transfer all = picture_whole(16, 8);
 	assert_int_equal(rig_transfer(&rig, true, 0, RES, &all), -ENOENT);
 	assert_int_equal(rig_create_picture(&rig, RES, RIG_FORMAT_BGRA, 16, 8, 0), 0);
 	assert_int_equal(rig_transfer(&rig, true, 0, RES, &all), -EOPNOTSUPP);
@@ -381,16 +312,16 @@ static void test_detached_pages(void **state) {
 	make_picture(RES, 0);
 	assert_int_equal(rig_detach_backing(&rig, RES), 0);
 	memset(rig.ram, 0x42, 512);
-	const struct oriel_render3d_transfer all = whole(16, 8);
+	const struct oriel_render3d_transfer all = picture_whole(16, 8);
 	assert_int_equal(rig_transfer(&rig, true, 0, RES, &all), -EOPNOTSUPP);
 	assert_int_equal(rig_transfer(&rig, false, 0, RES, &all), -EOPNOTSUPP);
 	for (uint32_t i = 0; i < 512; i++) {
 		assert_int_equal(rig.ram[i], 0x42);
 	}
-	assert_int_equal(see_pixel(RES, 3, 3), pattern(3, 3));
+	assert_int_equal(see_pixel(RES, 3, 3), picture_pattern(3, 3));
 	assert_int_equal(rig_attach_backing(&rig, RES, 8192, 512, 1, 0), 0);
 	assert_int_equal(rig_transfer(&rig, false, 0, RES, &all), 0);
-	assert_int_equal(get_pixel(rig.ram + 8192, 16 * 3 + 3), pattern(3, 3));
+	assert_int_equal(picture_get_pixel(rig.ram + 8192, 16 * 3 + 3), picture_pattern(3, 3));
 }
 
 /** The guest's row 0 is row 0, with Y_0_TOP and without; only the rectangle is written. */
@@ -406,12 +337,13 @@ static void test_read_pixels(void **state) {
 		assert_int_equal(read_pixels(RES + flags, IMAGE, &rect, 40, 28), 0);
 		for (uint32_t y = 0; y < 4; y++) {
 			for (uint32_t x = 0; x < 3; x++) {
-				CHECK(get_pixel(map + 40 + 28 * y, x) == pattern(2 + x, 1 + y),
+				CHECK(picture_get_pixel(map + 40 + 28 * y, x) ==
+								picture_pattern(2 + x, 1 + y),
 						"flags %u: %u, %u", flags, x, y);
 			}
-			assert_int_equal(get_pixel(map + 40 + 28 * y, 3), 0xabababab);
+			assert_int_equal(picture_get_pixel(map + 40 + 28 * y, 3), 0xabababab);
 		}
-		assert_int_equal(get_pixel(map + 36, 0), 0xabababab);
+		assert_int_equal(picture_get_pixel(map + 36, 0), 0xabababab);
 		assert_int_equal(rig_detach_backing(&rig, RES + flags), 0);
 	}
 	munmap(map, 8192);
@@ -462,238 +394,14 @@ static void test_images(void **state) {
 	oriel_fd_close(&fd);
 }
 
-static void render_to(struct virgl_commands *commands, uint32_t handle, uint32_t resource_id) {
-	virgl_put_create_surface(commands, handle, resource_id, RIG_FORMAT_BGRA);
-	virgl_put_framebuffer(commands, handle);
-}
-
-/** Commands draw: a clear, and an asymmetric picture out of copies, which must not be upside down.
- */
-static void test_drawing(void **state) {
-	(void)state;
-	static const float red[] = { 1, 0, 0, 1 };
-	static const float blue[] = { 0, 0, 1, 1 };
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-	for (uint32_t flags = 0; flags < 2; flags++) {
-		uint32_t res = RES + 2 * flags;
-		assert_int_equal(rig_create_picture(&rig, res, RIG_FORMAT_BGRA, 16, 8, flags), 0);
-		assert_int_equal(rig_create_picture(&rig, res + 1, RIG_FORMAT_BGRA, 16, 8, 0), 0);
-		assert_int_equal(rig_attach(&rig, CTX, res), 0);
-		assert_int_equal(rig_attach(&rig, CTX, res), 0); // again: nothing
-		assert_int_equal(rig_attach(&rig, CTX, res + 1), 0);
-		struct virgl_commands commands = { 0 };
-		render_to(&commands, res, res);
-		virgl_put_clear(&commands, red);
-		render_to(&commands, res + 1, res + 1);
-		virgl_put_clear(&commands, blue);
-		virgl_put_copy(&commands, res, 0, 0, res + 1, &(struct oriel_rect){ 0, 0, 3, 2 });
-		virgl_put_inline_write(&commands, res, &(struct oriel_rect){ 8, 6, 2, 1 },
-				(uint32_t[]){ GREEN, BLUE });
-		assert_int_equal(rig_submit_commands(&rig, CTX, &commands), 0);
-		CHECK(see_pixel(res, 0, 0) == BLUE, "flags %u", flags);
-		CHECK(see_pixel(res, 2, 1) == BLUE, "flags %u", flags);
-		CHECK(see_pixel(res, 3, 0) == RED, "flags %u", flags);
-		CHECK(see_pixel(res, 0, 2) == RED, "flags %u", flags);
-		CHECK(see_pixel(res, 0, 7) == RED, "flags %u", flags);
-		CHECK(see_pixel(res, 8, 6) == GREEN, "flags %u", flags);
-		CHECK(see_pixel(res, 9, 6) == BLUE, "flags %u", flags);
-	}
-}
-
-static void test_submit_refused(void **state) {
-	(void)state;
-	struct virgl_commands commands = { 0 };
-	virgl_put_nop(&commands);
-	assert_int_equal(rig_submit_commands(&rig, CTX, &commands), -ENOENT);
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-	assert_int_equal(rig_submit_commands(&rig, CTX, &commands), 0);
-	const struct virgl_commands none = { 0 };
-	assert_int_equal(rig_submit_commands(&rig, CTX, &none), 0);
-	assert_int_equal(rig_destroy_context(&rig, CTX), 0);
-	assert_int_equal(rig_submit_commands(&rig, CTX, &commands), -ENOENT);
-}
-
-/** Garbage is an error of its context, and of no other. H-214 */
-static void test_garbage(void **state) {
-	(void)state;
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-	assert_int_equal(rig_create_context(&rig, CTX + 1), 0);
-	const struct virgl_commands unknown = { .words = { 0xff }, .n_words = 1 };
-	const struct virgl_commands cut_off = { .words = { 0, 5u << 16, 0 }, .n_words = 3 };
-	assert_int_equal(rig_submit_commands(&rig, CTX, &cut_off), -EIO);
-	assert_int_equal(rig_submit_commands(&rig, CTX, &unknown), -EIO);
-	struct virgl_commands lost = { 0 };
-	render_to(&lost, 1, 12345); // no such resource
-	assert_int_equal(rig_submit_commands(&rig, CTX, &lost), -EIO);
-
-	assert_int_equal(rig_create_picture(&rig, RES, RIG_FORMAT_BGRA, 16, 8, 0), 0);
-	assert_int_equal(rig_attach(&rig, CTX + 1, RES), 0);
-	struct virgl_commands good = { 0 };
-	render_to(&good, 1, RES);
-	virgl_put_clear(&good, (float[]){ 0, 1, 0, 1 });
-	assert_int_equal(rig_submit_commands(&rig, CTX + 1, &good), 0);
-	assert_int_equal(see_pixel(RES, 4, 4), GREEN);
-	assert_int_equal(rig_destroy_context(&rig, CTX), 0);
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-}
-
-static void test_fences(void **state) {
-	(void)state;
-	struct rig_op op = { 0 };
-	rig_op_global_fence(&op);
-	rig_submit(&rig, &op);
-	rig_wait(&rig, &op);
-	assert_int_equal(op.err, 0);
-
-	rig_op_fence(&op, CTX, 0);
-	assert_int_equal(rig_run(&rig, &op.op), -ENOENT);
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-	rig_op_fence(&op, CTX, 0);
-	assert_int_equal(rig_run(&rig, &op.op), 0);
-	rig_op_fence(&op, CTX, 1); // virgl has one timeline a context
-	assert_int_equal(rig_run(&rig, &op.op), -EINVAL);
-}
-
-#define N_MANY 3000u
-
-/** Many fences on three timelines, between commands: each comes back once, in order. */
-static void test_many_fences(void **state) {
-	(void)state;
-	struct rig_op *ops = calloc(2 * N_MANY, sizeof(*ops));
-	assert_non_null(ops);
-	struct virgl_commands nop = { 0 };
-	virgl_put_nop(&nop);
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-	assert_int_equal(rig_create_context(&rig, CTX + 1), 0);
-	for (uint32_t i = 0; i < N_MANY; i++) {
-		struct rig_op *fence = &ops[2 * i + 1];
-		rig_op_commands(&ops[2 * i], CTX + i / 7 % 2, &nop);
-		rig_submit(&rig, &ops[2 * i]);
-		if (i % 3 == 0) {
-			rig_op_global_fence(fence);
-		} else {
-			rig_op_fence(fence, CTX + i % 3 - 1, 0);
-		}
-		rig_submit(&rig, fence);
-		if (i % 100 == 99) {
-			assert_int_equal(oriel_loop_dispatch(rig.loop, 0), 0);
-		}
-	}
-	for (uint32_t i = 0; i < N_MANY; i++) {
-		struct rig_op *fence = &ops[2 * i + 1];
-		rig_wait(&rig, &ops[2 * i]);
-		rig_wait(&rig, fence);
-		assert_int_equal(fence->err, 0);
-		CHECK(i < 3 || ops[2 * (i - 3) + 1].n_earlier < fence->n_earlier, "fence %u", i);
-	}
-	assert_false(oriel_renderer3d_is_full(rig.renderer));
-	free(ops);
-}
-
-/** A context takes its fences with it: they come back before it is gone. H-205 */
-static void test_destroy_with_fences(void **state) {
-	(void)state;
-	struct rig_op fences[4] = { 0 };
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-	for (uint32_t i = 0; i < 4; i++) {
-		rig_op_fence(&fences[i], CTX, 0);
-		rig_submit(&rig, &fences[i]);
-	}
-	struct rig_op destroy = { .op = { .type = ORIEL_RENDER3D_DESTROY_CONTEXT, .ctx_id = CTX } };
-	rig_submit(&rig, &destroy);
-	rig_wait(&rig, &destroy);
-	for (uint32_t i = 0; i < 4; i++) {
-		assert_true(fences[i].is_done && fences[i].n_earlier < destroy.n_earlier);
-	}
-	// The next one of this id has nothing to do with them. H-206
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-	rig_op_fence(&fences[0], CTX, 0);
-	assert_int_equal(rig_run(&rig, &fences[0].op), 0);
-}
-
-static void test_reset(void **state) {
-	(void)state;
-	uint8_t *map;
-	int fd = rig_memfd(4096, &map);
-	struct rig_op fences[2] = { 0 };
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-	make_picture(RES, 0);
-	assert_int_equal(rig_attach(&rig, CTX, RES), 0);
-	assert_int_equal(rig_add_image(&rig, IMAGE, fd, 4096), 0);
-	rig_op_fence(&fences[0], CTX, 0);
-	rig_submit(&rig, &fences[0]);
-	rig_op_global_fence(&fences[1]);
-	rig_submit(&rig, &fences[1]);
-	render3d_rig_reset(&rig);
-	assert_true(fences[0].is_done && fences[1].is_done);
-	assert_int_equal(rig_destroy_context(&rig, CTX), -ENOENT);
-	assert_int_equal(rig_unref(&rig, RES), -ENOENT);
-	assert_int_equal(rig_add_image(&rig, IMAGE, fd, 4096), 0);
-	make_picture(RES, 0);
-	assert_int_equal(see_pixel(RES, 5, 5), pattern(5, 5));
-	munmap(map, 4096);
-	oriel_fd_close(&fd);
-}
-
-/** Submits the next one when it comes back. */
-struct chain {
-	struct oriel_render3d_op op;
-	struct oriel_span span;
-	uint32_t words[1];
-	uint32_t n_left;
-	uint32_t n_failed;
-	bool is_fence;
-};
-
-static void chain_submit(struct chain *chain);
-
-static void handle_chain(struct oriel_render3d_op *op, int err) {
-	struct chain *chain = oriel_container_of(op, struct chain, op);
-	chain->n_failed += err != 0;
-	if (--chain->n_left > 0) {
-		chain_submit(chain);
-	}
-}
-
-static void chain_submit(struct chain *chain) {
-	chain->is_fence = !chain->is_fence;
-	chain->words[0] = 0;
-	chain->span = (struct oriel_span){ .hva = (uint8_t *)chain->words, .size = 4 };
-	chain->op = (struct oriel_render3d_op){ .done = handle_chain, .ctx_id = CTX };
-	if (chain->is_fence) {
-		chain->op.type = ORIEL_RENDER3D_FENCE;
-		chain->op.fence = (struct oriel_render3d_fence){ 0 };
-	} else {
-		chain->op.type = ORIEL_RENDER3D_SUBMIT;
-		chain->op.commands.bytes =
-				(struct oriel_span_cursor){ .spans = &chain->span, .len = 1 };
-		chain->op.commands.size = 4;
-	}
-	oriel_renderer3d_submit(rig.renderer, &chain->op);
-	chain->words[0] = 0xffffffff; // read during submit, and not afterwards
-}
-
-static void test_submit_when_done(void **state) {
-	(void)state;
-	assert_int_equal(rig_create_context(&rig, CTX), 0);
-	struct chain chain = { .n_left = 1000 };
-	chain_submit(&chain);
-	uint64_t end_ns = oriel_now_ns() + 30000000000u;
-	while (chain.n_left > 0) {
-		CHECK(oriel_now_ns() < end_ns, "%u are left", chain.n_left);
-		assert_int_equal(oriel_loop_dispatch(rig.loop, 1000), 0);
-	}
-	assert_int_equal(chain.n_failed, 0);
-}
-
-static int reset_rig(void **state) {
+int render3d_table_reset(void **state) {
 	(void)state;
 	render3d_rig_reset(&rig);
 	return 0;
 }
 
 int render3d_table_run(const struct render3d_maker *maker) {
-#define ROW(f) cmocka_unit_test_teardown(f, reset_rig)
+#define ROW(f) cmocka_unit_test_teardown(f, render3d_table_reset)
 	const struct CMUnitTest tests[] = {
 		ROW(test_capsets),
 		ROW(test_contexts),
@@ -713,20 +421,13 @@ int render3d_table_run(const struct render3d_maker *maker) {
 		ROW(test_read_pixels),
 		ROW(test_read_pixels_refused),
 		ROW(test_images),
-		ROW(test_drawing),
-		ROW(test_submit_refused),
-		ROW(test_garbage),
-		ROW(test_fences),
-		ROW(test_many_fences),
-		ROW(test_destroy_with_fences),
-		ROW(test_reset),
-		ROW(test_submit_when_done),
 	};
 #undef ROW
 	if (render3d_rig_create(&rig, maker) != 0) {
 		return RENDER3D_TABLE_SKIPPED;
 	}
 	int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
+	n_failed += render3d_table_run_drawing();
 	render3d_rig_destroy(&rig);
 	return n_failed;
 }

@@ -17,4 +17,8 @@
  */
 int render3d_table_run(const struct render3d_maker *maker);
 
+/** Its second half, and what comes after each row: for render3d_table.c and _draw.c alone. */
+int render3d_table_run_drawing(void);
+int render3d_table_reset(void **state);
+
 #endif
