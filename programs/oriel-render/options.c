@@ -64,7 +64,8 @@ static int parse_log_level(enum oriel_log_level *ret) {
 	return fail("--log-level: not error, warn, info or debug");
 }
 
-static int handle_option(struct options *options, int option) {
+/** argument: the one of argv that the option is in. */
+static int handle_option(struct options *options, int option, const char *argument) {
 	uint64_t number;
 	switch (option) {
 	case OPTION_FD:
@@ -95,7 +96,9 @@ static int handle_option(struct options *options, int option) {
 		options->action = ACTION_PRINT_HELP;
 		return 0;
 	default:
-		return fail("no such option, or a value that is missing or not wanted");
+		fprintf(stderr, "oriel-render: %s: %s; 'oriel-render --help' says more\n", argument,
+				option == ':' ? "a value is needed" : "no such option");
+		return -EINVAL;
 	}
 }
 
@@ -109,13 +112,17 @@ int options_parse(int argc, char **argv, struct options *ret) {
 	opterr = 0;
 	int option = getopt_long(argc, argv, ":h", long_options, NULL);
 	for (; option != -1; option = getopt_long(argc, argv, ":h", long_options, NULL)) {
-		int err = handle_option(&options, option);
+		int err = handle_option(&options, option, argv[optind - 1]);
 		if (err < 0) {
 			return err;
 		}
 	}
 	if (optind < argc) {
-		return fail("there are no arguments but options");
+		fprintf(stderr,
+				"oriel-render: %s: not an option; 'oriel-render --help' says "
+				"more\n",
+				argv[optind]);
+		return -EINVAL;
 	}
 	if (options.action == ACTION_SERVE && options.fd < 0) {
 		return fail("--fd is needed; oriel-gpu --renderer=GPU starts this program by "
