@@ -2,10 +2,10 @@
 /* See options.h. */
 #include "oriel-render/options.h"
 
+#include "common/arguments.h"
 #include "common/parse.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,9 +48,18 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
+/* It names the syntax when it says what is wrong, as the syntax names it. */
+static int handle_option(void *options, int option);
+
+static const struct arguments_syntax syntax = {
+	.command = "oriel-render",
+	.short_options = ":h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
 static int fail(const char *what) {
-	fprintf(stderr, "oriel-render: %s; 'oriel-render --help' says more\n", what);
-	return -EINVAL;
+	return arguments_fail(&syntax, NULL, what);
 }
 
 static int parse_log_level(enum oriel_log_level *ret) {
@@ -64,8 +73,8 @@ static int parse_log_level(enum oriel_log_level *ret) {
 	return fail("--log-level: not error, warn, info or debug");
 }
 
-/** argument: the one of argv that the option is in. */
-static int handle_option(struct options *options, int option, const char *argument) {
+static int handle_option(void *user, int option) {
+	struct options *options = user;
 	uint64_t number;
 	switch (option) {
 	case OPTION_FD:
@@ -92,13 +101,9 @@ static int handle_option(struct options *options, int option, const char *argume
 	case OPTION_VERSION:
 		options->action = ACTION_PRINT_VERSION;
 		return 0;
-	case 'h':
+	default: // 'h'
 		options->action = ACTION_PRINT_HELP;
 		return 0;
-	default:
-		fprintf(stderr, "oriel-render: %s: %s; 'oriel-render --help' says more\n", argument,
-				option == ':' ? "a value is needed" : "no such option");
-		return -EINVAL;
 	}
 }
 
@@ -109,20 +114,12 @@ int options_parse(int argc, char **argv, struct options *ret) {
 		.gpu = "auto",
 		.log_level = ORIEL_LOG_INFO,
 	};
-	opterr = 0;
-	int option = getopt_long(argc, argv, ":h", long_options, NULL);
-	for (; option != -1; option = getopt_long(argc, argv, ":h", long_options, NULL)) {
-		int err = handle_option(&options, option, argv[optind - 1]);
-		if (err < 0) {
-			return err;
-		}
+	int err = arguments_parse(&syntax, argc, argv, &options);
+	if (err < 0) {
+		return err;
 	}
 	if (optind < argc) {
-		fprintf(stderr,
-				"oriel-render: %s: not an option; 'oriel-render --help' says "
-				"more\n",
-				argv[optind]);
-		return -EINVAL;
+		return arguments_fail(&syntax, argv[optind], "not an option");
 	}
 	if (options.action == ACTION_SERVE && options.fd < 0) {
 		return fail("--fd is needed; oriel-gpu --renderer=GPU starts this program by "

@@ -8,12 +8,12 @@
 #include "oriel/command.h"
 
 #include "base/error.h"
+#include "common/arguments.h"
 #include "common/parse.h"
 #include "oriel/output.h"
 #include "oriel/png_writer.h"
 #include "oriel/session.h"
 
-#include <getopt.h>
 #include <oriel/client.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,17 +46,29 @@ static void print_help(void) {
 			stdout);
 }
 
-/** Say what is wrong with the command line; subject, which is put before it, may be NULL. */
-static int fail_usage(const char *subject, const char *what) {
-	fprintf(stderr, "oriel shot: %s%s%s; 'oriel shot --help' says more\n",
-			subject != NULL ? subject : "", subject != NULL ? ": " : "", what);
-	return -EINVAL;
-}
-
 enum { OPTION_SCANOUT = 256, OPTION_CURSOR, OPTION_TIMEOUT };
 
-/** One option that getopt found; name is what was typed. Returns 0 or -EINVAL, having said why. */
-static int handle_option(struct options *options, int option, const char *name) {
+static const struct option long_options[] = {
+	{ "socket", required_argument, NULL, 's' },
+	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
+	{ "cursor", no_argument, NULL, OPTION_CURSOR },
+	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/* It names the syntax when it says what is wrong, as the syntax names it. */
+static int handle_option(void *options, int option);
+
+static const struct arguments_syntax syntax = {
+	.command = "oriel shot",
+	.short_options = ":s:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
+static int handle_option(void *user, int option) {
+	struct options *options = user;
 	uint64_t number = 0;
 	switch (option) {
 	case 's':
@@ -64,7 +76,8 @@ static int handle_option(struct options *options, int option, const char *name) 
 		return 0;
 	case OPTION_SCANOUT:
 		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
-			return fail_usage(NULL, "--scanout needs a number from 0 to 15");
+			return arguments_fail(&syntax, NULL,
+					"--scanout needs a number from 0 to 15");
 		}
 		options->scanout = (uint32_t)number;
 		return 0;
@@ -73,49 +86,34 @@ static int handle_option(struct options *options, int option, const char *name) 
 		return 0;
 	case OPTION_TIMEOUT:
 		if (oriel_parse_number(optarg, MAX_TIMEOUT_S, &number) < 0 || number == 0) {
-			return fail_usage(NULL,
+			return arguments_fail(&syntax, NULL,
 					"--timeout needs a number of seconds from 1 to 86400");
 		}
 		options->timeout_s = (uint32_t)number;
 		return 0;
-	case 'h':
+	default: // 'h'
 		options->help = true;
 		return 0;
-	case ':':
-		return fail_usage(name, "needs a value");
-	default:
-		return fail_usage(name, "no such option");
 	}
 }
 
 static int parse(int argc, char **argv, struct options *ret) {
-	static const struct option long_options[] = {
-		{ "socket", required_argument, NULL, 's' },
-		{ "scanout", required_argument, NULL, OPTION_SCANOUT },
-		{ "cursor", no_argument, NULL, OPTION_CURSOR },
-		{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	struct options options = { .timeout_s = DEFAULT_TIMEOUT_S };
-	int option = getopt_long(argc, argv, ":s:h", long_options, NULL);
-	while (option != -1) {
-		int err = handle_option(&options, option, argv[optind - 1]);
-		if (err < 0) {
-			return err;
-		}
-		option = getopt_long(argc, argv, ":s:h", long_options, NULL);
+	int err = arguments_parse(&syntax, argc, argv, &options);
+	if (err < 0) {
+		return err;
 	}
 	if (!options.help) {
 		if (options.socket == NULL) {
-			return fail_usage(NULL, "--socket is needed");
+			return arguments_fail(&syntax, NULL, "--socket is needed");
 		}
 		if (argc - optind != 1) {
-			return fail_usage(NULL, "one file to write to is needed");
+			return arguments_fail(&syntax, NULL, "one file to write to is needed");
 		}
 		options.out = argv[optind];
 		if (strcmp(options.out, "-") == 0 && isatty(STDOUT_FILENO)) {
-			return fail_usage(NULL, "a picture is not written to a terminal");
+			return arguments_fail(&syntax, NULL,
+					"a picture is not written to a terminal");
 		}
 	}
 	*ret = options;
@@ -169,7 +167,7 @@ static int take_shot(const struct options *options) {
 }
 
 int run_shot(int argc, char **argv) {
-	struct options options;
+	struct options options = { 0 };
 	if (parse(argc, argv, &options) < 0) {
 		return STATUS_USAGE;
 	}

@@ -2,11 +2,11 @@
 /* `oriel size`: give a scanout another size, through the display socket. */
 #include "oriel/command.h"
 
+#include "common/arguments.h"
 #include "common/parse.h"
 #include "oriel/session.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,15 +35,27 @@ static void print_help(void) {
 			stdout);
 }
 
-static int fail_usage(const char *subject, const char *what) {
-	fprintf(stderr, "oriel size: %s%s%s; 'oriel size --help' says more\n",
-			subject != NULL ? subject : "", subject != NULL ? ": " : "", what);
-	return -EINVAL;
-}
-
 enum { OPTION_SCANOUT = 256 };
 
-static int handle_option(struct options *options, int option, const char *name) {
+static const struct option long_options[] = {
+	{ "socket", required_argument, NULL, 's' },
+	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/* It names the syntax when it says what is wrong, as the syntax names it. */
+static int handle_option(void *options, int option);
+
+static const struct arguments_syntax syntax = {
+	.command = "oriel size",
+	.short_options = ":s:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
+static int handle_option(void *user, int option) {
+	struct options *options = user;
 	uint64_t number = 0;
 	switch (option) {
 	case 's':
@@ -51,17 +63,14 @@ static int handle_option(struct options *options, int option, const char *name) 
 		return 0;
 	case OPTION_SCANOUT:
 		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
-			return fail_usage(NULL, "--scanout needs a number from 0 to 15");
+			return arguments_fail(&syntax, NULL,
+					"--scanout needs a number from 0 to 15");
 		}
 		options->scanout = (uint32_t)number;
 		return 0;
-	case 'h':
+	default: // 'h'
 		options->help = true;
 		return 0;
-	case ':':
-		return fail_usage(name, "needs a value");
-	default:
-		return fail_usage(name, "no such option");
 	}
 }
 
@@ -89,27 +98,18 @@ static int parse_size(char *text, struct oriel_client_size *ret) {
 }
 
 static int parse(int argc, char **argv, struct options *ret) {
-	static const struct option long_options[] = {
-		{ "socket", required_argument, NULL, 's' },
-		{ "scanout", required_argument, NULL, OPTION_SCANOUT },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	struct options options = { 0 };
-	int option = getopt_long(argc, argv, ":s:h", long_options, NULL);
-	while (option != -1) {
-		int err = handle_option(&options, option, argv[optind - 1]);
-		if (err < 0) {
-			return err;
-		}
-		option = getopt_long(argc, argv, ":s:h", long_options, NULL);
+	int err = arguments_parse(&syntax, argc, argv, &options);
+	if (err < 0) {
+		return err;
 	}
 	if (!options.help) {
 		if (options.socket == NULL) {
-			return fail_usage(NULL, "--socket is needed");
+			return arguments_fail(&syntax, NULL, "--socket is needed");
 		}
 		if (argc - optind != 1 || parse_size(argv[optind], &options.size) < 0) {
-			return fail_usage(NULL, "one WIDTHxHEIGHT[@HERTZ], or off, is needed");
+			return arguments_fail(&syntax, NULL,
+					"one WIDTHxHEIGHT[@HERTZ], or off, is needed");
 		}
 	}
 	*ret = options;
@@ -144,7 +144,7 @@ static int set_size(const struct options *options) {
 }
 
 int run_size(int argc, char **argv) {
-	struct options options;
+	struct options options = { 0 };
 	if (parse(argc, argv, &options) < 0) {
 		return STATUS_USAGE;
 	}

@@ -6,12 +6,12 @@
  */
 #include "oriel/command.h"
 
+#include "common/arguments.h"
 #include "common/parse.h"
 #include "oriel/doctor/doctor.h"
 #include "oriel/doctor/json.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,15 +39,27 @@ static void print_help(void) {
 			stdout);
 }
 
-static int fail_usage(const char *subject, const char *what) {
-	fprintf(stderr, "oriel doctor: %s%s%s; 'oriel doctor --help' says more\n",
-			subject != NULL ? subject : "", subject != NULL ? ": " : "", what);
-	return -EINVAL;
-}
-
 enum { OPTION_JSON = 256, OPTION_TIMEOUT };
 
-static int handle_option(struct options *options, int option, const char *name) {
+static const struct option long_options[] = {
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/* It names the syntax when it says what is wrong, as the syntax names it. */
+static int handle_option(void *options, int option);
+
+static const struct arguments_syntax syntax = {
+	.command = "oriel doctor",
+	.short_options = ":h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
+static int handle_option(void *user, int option) {
+	struct options *options = user;
 	uint64_t number = 0;
 	switch (option) {
 	case OPTION_JSON:
@@ -55,39 +67,25 @@ static int handle_option(struct options *options, int option, const char *name) 
 		return 0;
 	case OPTION_TIMEOUT:
 		if (oriel_parse_number(optarg, MAX_TIMEOUT_S, &number) < 0 || number == 0) {
-			return fail_usage(NULL,
+			return arguments_fail(&syntax, NULL,
 					"--timeout needs a number of seconds from 1 to 3600");
 		}
 		options->timeout_s = (uint32_t)number;
 		return 0;
-	case 'h':
+	default: // 'h'
 		options->help = true;
 		return 0;
-	case ':':
-		return fail_usage(name, "needs a value");
-	default:
-		return fail_usage(name, "no such option");
 	}
 }
 
 static int parse(int argc, char **argv, struct options *ret) {
-	static const struct option long_options[] = {
-		{ "json", no_argument, NULL, OPTION_JSON },
-		{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	struct options options = { .timeout_s = DEFAULT_TIMEOUT_S };
-	int option = getopt_long(argc, argv, ":h", long_options, NULL);
-	while (option != -1) {
-		int err = handle_option(&options, option, argv[optind - 1]);
-		if (err < 0) {
-			return err;
-		}
-		option = getopt_long(argc, argv, ":h", long_options, NULL);
+	int err = arguments_parse(&syntax, argc, argv, &options);
+	if (err < 0) {
+		return err;
 	}
 	if (optind < argc) {
-		return fail_usage(argv[optind], "not an option");
+		return arguments_fail(&syntax, argv[optind], "not an option");
 	}
 	if (options.json && !options.help && !json_is_built()) {
 		fputs("oriel doctor: --json: built without json-c, so it cannot write JSON\n",
@@ -155,7 +153,7 @@ static int report_all(struct doctor *doctor, const struct options *options) {
 }
 
 int run_doctor(int argc, char **argv) {
-	struct options options;
+	struct options options = { 0 };
 	if (parse(argc, argv, &options) < 0) {
 		return STATUS_USAGE;
 	}
