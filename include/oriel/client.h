@@ -40,6 +40,9 @@ struct oriel_client;
 /** Requests for snapshots and sizes that may be unanswered at once. */
 #define ORIEL_CLIENT_MAX_REQUESTS 16
 
+/** Calls of oriel_client_sync_input() that may be unanswered at once. */
+#define ORIEL_CLIENT_MAX_SYNCS 16
+
 /** The DRM format of snapshots: bytes B, G, R and 255 in memory. */
 #define ORIEL_CLIENT_XR24 0x34325258u
 
@@ -114,13 +117,16 @@ enum oriel_client_event_type {
 	ORIEL_CLIENT_PONG = 7,
 	/** A size that was asked for: the guest is told. What it makes of it are frames, later. */
 	ORIEL_CLIENT_SIZE_SET = 8,
+	/** The answer to oriel_client_sync_input(): the guest has the input that was sent before.
+	 */
+	ORIEL_CLIENT_INPUT_DONE = 9,
 };
 
 struct oriel_client_event {
 	enum oriel_client_event_type type;
 	/** Of SCANOUT, FRAME, CURSOR and SNAPSHOT. */
 	uint32_t scanout;
-	/** Of SNAPSHOT, ERROR, PONG and SIZE_SET. */
+	/** Of SNAPSHOT, ERROR, PONG, SIZE_SET and INPUT_DONE. */
 	uint32_t token;
 	/** Of FRAME: what to paint, in pixels of the scanout, never empty; and its number. */
 	struct oriel_client_rect damage;
@@ -130,6 +136,8 @@ struct oriel_client_event {
 	/** Of ERROR: a code of the protocol, and a line of printable ASCII; else NULL. */
 	uint32_t code;
 	const char *text;
+	/** Of INPUT_DONE: events of ours since the last one that the guest will not get. */
+	uint32_t n_dropped;
 };
 
 /**
@@ -215,6 +223,64 @@ int oriel_client_request_size(struct oriel_client *client, uint32_t scanout,
 /** Ask for a PONG with this token. Returns 0, or -EAGAIN if too much is waiting to be sent. */
 ORIEL_API_CHECKED
 int oriel_client_ping(struct oriel_client *client, uint32_t token);
+
+/*
+ * Input: keys and a pointer for the guest. Nothing answers an event; the guest, or its lack of a
+ * driver, decides what becomes of it. What is held is released when the client disconnects.
+ */
+
+/** Whether the server takes input. False before WELCOME. */
+ORIEL_API
+bool oriel_client_has_input(const struct oriel_client *client);
+
+/**
+ * Press or release a key of the guest's keyboard. key is a KEY_ code of linux/input-event-codes.h.
+ * The guest repeats keys that are held by itself.
+ *
+ * Returns 0, -EOPNOTSUPP if the server takes no input, or -EAGAIN before WELCOME or if too much is
+ * waiting to be sent.
+ */
+ORIEL_API_CHECKED
+int oriel_client_send_key(struct oriel_client *client, uint32_t key, bool is_pressed);
+
+/**
+ * Put a scanout's pointer at a pixel of the scanout; what is outside is clamped.
+ *
+ * Returns as oriel_client_send_key().
+ */
+ORIEL_API_CHECKED
+int oriel_client_send_pointer(struct oriel_client *client, uint32_t scanout, uint32_t x,
+		uint32_t y);
+
+/**
+ * Press or release a button of a scanout's pointer, where it is. button is BTN_LEFT, BTN_RIGHT,
+ * BTN_MIDDLE, BTN_SIDE or BTN_EXTRA of linux/input-event-codes.h.
+ *
+ * Returns as oriel_client_send_key().
+ */
+ORIEL_API_CHECKED
+int oriel_client_send_button(struct oriel_client *client, uint32_t scanout, uint32_t button,
+		bool is_pressed);
+
+/**
+ * Turn the wheel of a scanout's pointer, by 1/120 of a detent: up and right are positive.
+ *
+ * Returns as oriel_client_send_key().
+ */
+ORIEL_API_CHECKED
+int oriel_client_send_wheel(struct oriel_client *client, uint32_t scanout, int32_t vertical,
+		int32_t horizontal);
+
+/**
+ * Ask to be told when the guest has all input that was sent before, or will not get it: INPUT_DONE
+ * with this token, in order. It takes as long as the guest takes; a guest that hangs may never take
+ * it. Who sends much calls this now and then and waits, or the server drops what is too much.
+ *
+ * Returns 0, -EOPNOTSUPP if the server takes no input, or -EAGAIN before WELCOME, if
+ * ORIEL_CLIENT_MAX_SYNCS are unanswered, or if too much is waiting to be sent.
+ */
+ORIEL_API_CHECKED
+int oriel_client_sync_input(struct oriel_client *client, uint32_t token);
 
 /** How many scanouts the device had at WELCOME; 0: none yet. */
 ORIEL_API

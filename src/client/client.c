@@ -35,7 +35,7 @@ int oriel_client_create_take(int fd, struct oriel_client **ret) {
 	oriel_id_table_init(&client->buffers);
 	oriel_list_init(&client->all_buffers);
 	struct oriel_share_hello hello = { ORIEL_SHARE_MAGIC, ORIEL_SHARE_VERSION,
-		ORIEL_SHARE_FEATURE_SIZES };
+		ORIEL_CLIENT_FEATURES };
 	struct oriel_writer w = oriel_fd_output_begin(&client->out);
 	oriel_share_encode_hello(&w, &hello);
 	oriel_fd_output_end_take(&client->out, &w, -1);

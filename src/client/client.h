@@ -22,6 +22,9 @@
 /** As many as a device has resources by default; a guest that shows more is not known. */
 #define ORIEL_CLIENT_MAX_BUFFERS 16384u
 
+/** What the client would have of the server. */
+#define ORIEL_CLIENT_FEATURES (ORIEL_SHARE_FEATURE_INPUT | ORIEL_SHARE_FEATURE_SIZES)
+
 /** Room for what the client says: RELEASED, mostly. */
 #define ORIEL_CLIENT_OUTPUT_SIZE 4096u
 #define ORIEL_CLIENT_ANSWER_ROOM 32u
@@ -68,6 +71,8 @@ struct oriel_client {
 	uint32_t tokens[ORIEL_CLIENT_MAX_REQUESTS];
 	uint32_t n_tokens;
 	uint32_t last_token;
+	uint32_t syncs[ORIEL_CLIENT_MAX_SYNCS]; // tokens of INPUT_SYNC, in order
+	uint32_t n_syncs;
 	struct oriel_client_snapshot snapshot;
 	uint32_t snapshot_id; // 0: none that is to be released
 

@@ -27,7 +27,7 @@ static int handle_welcome(struct oriel_client *client, struct oriel_reader *r) {
 		return oriel_client_refuse(client, "a server of something else");
 	}
 	if (welcome.version != ORIEL_SHARE_VERSION ||
-			(welcome.features & ~ORIEL_SHARE_FEATURE_SIZES) != 0) {
+			(welcome.features & ~ORIEL_CLIENT_FEATURES) != 0) {
 		return oriel_client_refuse(client, "a version or features that were not wanted");
 	}
 	if (welcome.n_scanouts > ORIEL_CLIENT_MAX_SCANOUTS) {
@@ -306,6 +306,22 @@ static int handle_size_set(struct oriel_client *client, struct oriel_reader *r) 
 	return 0;
 }
 
+static int handle_input_done(struct oriel_client *client, struct oriel_reader *r) {
+	struct oriel_share_input_done done;
+	if (oriel_share_decode_input_done(r, &done) < 0) {
+		return refuse_short(client);
+	}
+	if (client->n_syncs == 0 || client->syncs[0] != done.token) {
+		return oriel_client_refuse(client, "INPUT_DONE that nobody asked for");
+	}
+	client->n_syncs--;
+	memmove(&client->syncs[0], &client->syncs[1], client->n_syncs * sizeof(client->syncs[0]));
+	client->event.type = ORIEL_CLIENT_INPUT_DONE;
+	client->event.token = done.token;
+	client->event.n_dropped = done.n_dropped;
+	return 0;
+}
+
 static int handle_plain(struct oriel_client *client, const struct oriel_share_header *header,
 		struct oriel_reader *r) {
 	switch (header->type) {
@@ -327,6 +343,8 @@ static int handle_plain(struct oriel_client *client, const struct oriel_share_he
 		return handle_pong(client, r);
 	case ORIEL_SHARE_SIZE_SET:
 		return handle_size_set(client, r);
+	case ORIEL_SHARE_INPUT_DONE:
+		return handle_input_done(client, r);
 	default:
 		if ((header->flags & ORIEL_SHARE_SKIPPABLE) != 0) {
 			return 0;

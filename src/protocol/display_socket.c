@@ -16,6 +16,11 @@ static const struct {
 	{ ORIEL_SHARE_RELEASED, 12, 0 },
 	{ ORIEL_SHARE_GET_SNAPSHOT, 16, 0 },
 	{ ORIEL_SHARE_PING, 12, 0 },
+	{ ORIEL_SHARE_KEY, 16, 0 },
+	{ ORIEL_SHARE_POINTER, 20, 0 },
+	{ ORIEL_SHARE_BUTTON, 20, 0 },
+	{ ORIEL_SHARE_WHEEL, 20, 0 },
+	{ ORIEL_SHARE_INPUT_SYNC, 12, 0 },
 	{ ORIEL_SHARE_SET_SIZE, 32, 0 },
 	{ ORIEL_SHARE_WELCOME, 48, 0 },
 	{ ORIEL_SHARE_ERROR, 20, 0 },
@@ -27,6 +32,7 @@ static const struct {
 	{ ORIEL_SHARE_CURSOR, 32, 0 },
 	{ ORIEL_SHARE_SNAPSHOT, 88, 1 },
 	{ ORIEL_SHARE_PONG, 12, 0 },
+	{ ORIEL_SHARE_INPUT_DONE, 16, 0 },
 	{ ORIEL_SHARE_SIZE_SET, 12, 0 },
 };
 
@@ -117,6 +123,53 @@ int oriel_share_decode_get_snapshot(struct oriel_reader *r, struct oriel_share_g
 	struct oriel_share_get_snapshot m;
 	m.token = oriel_read_u32(r);
 	m.scanout_id = oriel_read_u32(r);
+	if (r->failed) {
+		return -EBADMSG;
+	}
+	*ret = m;
+	return 0;
+}
+
+int oriel_share_decode_key(struct oriel_reader *r, struct oriel_share_key *ret) {
+	struct oriel_share_key m;
+	m.key = oriel_read_u32(r);
+	m.state = oriel_read_u32(r);
+	if (r->failed) {
+		return -EBADMSG;
+	}
+	*ret = m;
+	return 0;
+}
+
+int oriel_share_decode_pointer(struct oriel_reader *r, struct oriel_share_pointer *ret) {
+	struct oriel_share_pointer m;
+	m.scanout_id = oriel_read_u32(r);
+	m.x = oriel_read_u32(r);
+	m.y = oriel_read_u32(r);
+	if (r->failed) {
+		return -EBADMSG;
+	}
+	*ret = m;
+	return 0;
+}
+
+int oriel_share_decode_button(struct oriel_reader *r, struct oriel_share_button *ret) {
+	struct oriel_share_button m;
+	m.scanout_id = oriel_read_u32(r);
+	m.button = oriel_read_u32(r);
+	m.state = oriel_read_u32(r);
+	if (r->failed) {
+		return -EBADMSG;
+	}
+	*ret = m;
+	return 0;
+}
+
+int oriel_share_decode_wheel(struct oriel_reader *r, struct oriel_share_wheel *ret) {
+	struct oriel_share_wheel m;
+	m.scanout_id = oriel_read_u32(r);
+	m.vertical = to_signed(oriel_read_u32(r));
+	m.horizontal = to_signed(oriel_read_u32(r));
 	if (r->failed) {
 		return -EBADMSG;
 	}
@@ -280,6 +333,17 @@ int oriel_share_decode_snapshot(struct oriel_reader *r, struct oriel_share_snaps
 	return 0;
 }
 
+int oriel_share_decode_input_done(struct oriel_reader *r, struct oriel_share_input_done *ret) {
+	struct oriel_share_input_done m;
+	m.token = oriel_read_u32(r);
+	m.n_dropped = oriel_read_u32(r);
+	if (r->failed) {
+		return -EBADMSG;
+	}
+	*ret = m;
+	return 0;
+}
+
 int oriel_share_decode_number(struct oriel_reader *r, uint32_t *ret) {
 	uint32_t number = oriel_read_u32(r);
 	if (r->failed) {
@@ -341,6 +405,33 @@ void oriel_share_encode_get_snapshot(struct oriel_writer *w,
 	begin(w, ORIEL_SHARE_GET_SNAPSHOT, 0);
 	oriel_write_u32(w, m->token);
 	oriel_write_u32(w, m->scanout_id);
+}
+
+void oriel_share_encode_key(struct oriel_writer *w, const struct oriel_share_key *m) {
+	begin(w, ORIEL_SHARE_KEY, 0);
+	oriel_write_u32(w, m->key);
+	oriel_write_u32(w, m->state);
+}
+
+void oriel_share_encode_pointer(struct oriel_writer *w, const struct oriel_share_pointer *m) {
+	begin(w, ORIEL_SHARE_POINTER, 0);
+	oriel_write_u32(w, m->scanout_id);
+	oriel_write_u32(w, m->x);
+	oriel_write_u32(w, m->y);
+}
+
+void oriel_share_encode_button(struct oriel_writer *w, const struct oriel_share_button *m) {
+	begin(w, ORIEL_SHARE_BUTTON, 0);
+	oriel_write_u32(w, m->scanout_id);
+	oriel_write_u32(w, m->button);
+	oriel_write_u32(w, m->state);
+}
+
+void oriel_share_encode_wheel(struct oriel_writer *w, const struct oriel_share_wheel *m) {
+	begin(w, ORIEL_SHARE_WHEEL, 0);
+	oriel_write_u32(w, m->scanout_id);
+	oriel_write_u32(w, (uint32_t)m->vertical);
+	oriel_write_u32(w, (uint32_t)m->horizontal);
 }
 
 void oriel_share_encode_set_size(struct oriel_writer *w, const struct oriel_share_set_size *m) {
@@ -444,6 +535,12 @@ void oriel_share_encode_snapshot(struct oriel_writer *w, const struct oriel_shar
 	oriel_write_u32(w, m->hot_y);
 	oriel_write_u64(w, m->cursor_serial);
 	oriel_write_u64(w, m->cursor_offset);
+}
+
+void oriel_share_encode_input_done(struct oriel_writer *w, const struct oriel_share_input_done *m) {
+	begin(w, ORIEL_SHARE_INPUT_DONE, 0);
+	oriel_write_u32(w, m->token);
+	oriel_write_u32(w, m->n_dropped);
 }
 
 void oriel_share_encode_number(struct oriel_writer *w, enum oriel_share_type type,

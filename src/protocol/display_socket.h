@@ -25,6 +25,7 @@
 #define ORIEL_SHARE_CURSOR_SIDE 64u
 #define ORIEL_SHARE_CURSOR_BYTES (ORIEL_SHARE_CURSOR_SIDE * ORIEL_SHARE_CURSOR_SIDE * 4u)
 #define ORIEL_SHARE_XR24 0x34325258u // the format of snapshots
+#define ORIEL_SHARE_MAX_INPUT_SYNCS 16u
 
 enum oriel_share_type {
 	ORIEL_SHARE_HELLO = 0x0001,
@@ -33,6 +34,11 @@ enum oriel_share_type {
 	ORIEL_SHARE_RELEASED = 0x0004,
 	ORIEL_SHARE_GET_SNAPSHOT = 0x0005,
 	ORIEL_SHARE_PING = 0x0006,
+	ORIEL_SHARE_KEY = 0x0040, // feature INPUT, to INPUT_SYNC
+	ORIEL_SHARE_POINTER = 0x0041,
+	ORIEL_SHARE_BUTTON = 0x0042,
+	ORIEL_SHARE_WHEEL = 0x0043,
+	ORIEL_SHARE_INPUT_SYNC = 0x0044,
 	ORIEL_SHARE_SET_SIZE = 0x0050, // feature SIZES
 
 	ORIEL_SHARE_WELCOME = 0x0101,
@@ -45,7 +51,8 @@ enum oriel_share_type {
 	ORIEL_SHARE_CURSOR = 0x0108,
 	ORIEL_SHARE_SNAPSHOT = 0x0109,
 	ORIEL_SHARE_PONG = 0x010a,
-	ORIEL_SHARE_SIZE_SET = 0x0150, // feature SIZES
+	ORIEL_SHARE_INPUT_DONE = 0x0140, // feature INPUT
+	ORIEL_SHARE_SIZE_SET = 0x0150,   // feature SIZES
 };
 
 /** Codes of ERROR (10). */
@@ -64,6 +71,7 @@ enum oriel_share_code {
 };
 
 /** In the features of HELLO and WELCOME (2). */
+#define ORIEL_SHARE_FEATURE_INPUT (UINT64_C(1) << 1)
 #define ORIEL_SHARE_FEATURE_SIZES (UINT64_C(1) << 2)
 
 /** In the header's flags: who does not know the type ignores the message. */
@@ -101,6 +109,27 @@ struct oriel_share_taken {
 struct oriel_share_get_snapshot {
 	uint32_t token;
 	uint32_t scanout_id;
+};
+
+struct oriel_share_key {
+	uint32_t key;   // a Linux KEY_ code
+	uint32_t state; // 0 released, 1 pressed
+};
+
+struct oriel_share_pointer {
+	uint32_t scanout_id;
+	uint32_t x, y; // pixels of the scanout
+};
+
+struct oriel_share_button {
+	uint32_t scanout_id;
+	uint32_t button; // a Linux BTN_ code
+	uint32_t state;  // 0 released, 1 pressed
+};
+
+struct oriel_share_wheel {
+	uint32_t scanout_id;
+	int32_t vertical, horizontal; // 1/120 of a detent; positive: up, right
 };
 
 struct oriel_share_set_size {
@@ -181,6 +210,11 @@ struct oriel_share_snapshot {
 	uint64_t cursor_offset; // 0: not visible
 };
 
+struct oriel_share_input_done {
+	uint32_t token;
+	uint32_t n_dropped; // events since the last one
+};
+
 /**
  * Decode a header.
  *
@@ -198,6 +232,14 @@ ORIEL_MUST_CHECK
 int oriel_share_decode_taken(struct oriel_reader *r, struct oriel_share_taken *ret);
 ORIEL_MUST_CHECK
 int oriel_share_decode_get_snapshot(struct oriel_reader *r, struct oriel_share_get_snapshot *ret);
+ORIEL_MUST_CHECK
+int oriel_share_decode_key(struct oriel_reader *r, struct oriel_share_key *ret);
+ORIEL_MUST_CHECK
+int oriel_share_decode_pointer(struct oriel_reader *r, struct oriel_share_pointer *ret);
+ORIEL_MUST_CHECK
+int oriel_share_decode_button(struct oriel_reader *r, struct oriel_share_button *ret);
+ORIEL_MUST_CHECK
+int oriel_share_decode_wheel(struct oriel_reader *r, struct oriel_share_wheel *ret);
 ORIEL_MUST_CHECK
 int oriel_share_decode_set_size(struct oriel_reader *r, struct oriel_share_set_size *ret);
 ORIEL_MUST_CHECK
@@ -218,7 +260,9 @@ ORIEL_MUST_CHECK
 int oriel_share_decode_cursor(struct oriel_reader *r, struct oriel_share_cursor *ret);
 ORIEL_MUST_CHECK
 int oriel_share_decode_snapshot(struct oriel_reader *r, struct oriel_share_snapshot *ret);
-/** The one number of RELEASED and GONE (a buffer), or PING and PONG (a token). */
+ORIEL_MUST_CHECK
+int oriel_share_decode_input_done(struct oriel_reader *r, struct oriel_share_input_done *ret);
+/** The one number of RELEASED and GONE (a buffer), or PING, PONG and INPUT_SYNC (a token). */
 ORIEL_MUST_CHECK
 int oriel_share_decode_number(struct oriel_reader *r, uint32_t *ret);
 
@@ -232,6 +276,10 @@ void oriel_share_encode_subscribe(struct oriel_writer *w, const struct oriel_sha
 void oriel_share_encode_taken(struct oriel_writer *w, const struct oriel_share_taken *m);
 void oriel_share_encode_get_snapshot(struct oriel_writer *w,
 		const struct oriel_share_get_snapshot *m);
+void oriel_share_encode_key(struct oriel_writer *w, const struct oriel_share_key *m);
+void oriel_share_encode_pointer(struct oriel_writer *w, const struct oriel_share_pointer *m);
+void oriel_share_encode_button(struct oriel_writer *w, const struct oriel_share_button *m);
+void oriel_share_encode_wheel(struct oriel_writer *w, const struct oriel_share_wheel *m);
 void oriel_share_encode_set_size(struct oriel_writer *w, const struct oriel_share_set_size *m);
 void oriel_share_encode_welcome(struct oriel_writer *w, const struct oriel_share_welcome *m);
 /** A text that is too long is cut. */
@@ -244,7 +292,8 @@ void oriel_share_encode_cursor_image(struct oriel_writer *w,
 		const struct oriel_share_cursor_image *m);
 void oriel_share_encode_cursor(struct oriel_writer *w, const struct oriel_share_cursor *m);
 void oriel_share_encode_snapshot(struct oriel_writer *w, const struct oriel_share_snapshot *m);
-/** type is RELEASED, GONE, PING or PONG. */
+void oriel_share_encode_input_done(struct oriel_writer *w, const struct oriel_share_input_done *m);
+/** type is RELEASED, GONE, PING, PONG, INPUT_SYNC or SIZE_SET. */
 void oriel_share_encode_number(struct oriel_writer *w, enum oriel_share_type type, uint32_t number);
 
 /** Bytes of a message, header included, without its text or pixels. 0: no such type. */

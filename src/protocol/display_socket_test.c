@@ -50,6 +50,10 @@ THUNKS(hello, oriel_share_hello);
 THUNKS(subscribe, oriel_share_subscribe);
 THUNKS(taken, oriel_share_taken);
 THUNKS(get_snapshot, oriel_share_get_snapshot);
+THUNKS(key, oriel_share_key);
+THUNKS(pointer, oriel_share_pointer);
+THUNKS(button, oriel_share_button);
+THUNKS(wheel, oriel_share_wheel);
 THUNKS(set_size, oriel_share_set_size);
 THUNKS(welcome, oriel_share_welcome);
 THUNKS(error, oriel_share_error);
@@ -59,6 +63,7 @@ THUNKS(frame, oriel_share_frame);
 THUNKS(cursor_image, oriel_share_cursor_image);
 THUNKS(cursor, oriel_share_cursor);
 THUNKS(snapshot, oriel_share_snapshot);
+THUNKS(input_done, oriel_share_input_done);
 
 static int decode_number(struct oriel_reader *r, void *ret) {
 	return oriel_share_decode_number(r, ret);
@@ -74,6 +79,7 @@ NUMBER_ENCODER(released, ORIEL_SHARE_RELEASED);
 NUMBER_ENCODER(ping, ORIEL_SHARE_PING);
 NUMBER_ENCODER(gone, ORIEL_SHARE_GONE);
 NUMBER_ENCODER(pong, ORIEL_SHARE_PONG);
+NUMBER_ENCODER(input_sync, ORIEL_SHARE_INPUT_SYNC);
 NUMBER_ENCODER(size_set, ORIEL_SHARE_SIZE_SET);
 
 #define MESSAGE(name, struct_name, ...) \
@@ -105,6 +111,17 @@ static const struct row rows[] = {
 	{ "GET_SNAPSHOT", 0x0005, 16, MESSAGE(get_snapshot, oriel_share_get_snapshot, { A, B }),
 			.fields = { { 8, 4, A }, { 12, 4, B } } },
 	{ "PING", 0x0006, NUMBER(ping) },
+	{ "KEY", 0x0040, 16, MESSAGE(key, oriel_share_key, { A, B }),
+			.fields = { { 8, 4, A }, { 12, 4, B } } },
+	{ "POINTER", 0x0041, 20, MESSAGE(pointer, oriel_share_pointer, { A, B, C }),
+			.fields = { { 8, 4, A }, { 12, 4, B }, { 16, 4, C } } },
+	{ "BUTTON", 0x0042, 20, MESSAGE(button, oriel_share_button, { A, B, C }),
+			.fields = { { 8, 4, A }, { 12, 4, B }, { 16, 4, C } } },
+	{ "WHEEL", 0x0043, 20, MESSAGE(wheel, oriel_share_wheel, { A, -120, INT32_MIN }),
+			.fields = { { 8, 4, A }, { 12, 4, 0xffffff88 }, { 16, 4, 0x80000000 } } },
+	{ "INPUT_SYNC", 0x0044, NUMBER(input_sync) },
+	{ "INPUT_DONE", 0x0140, 16, MESSAGE(input_done, oriel_share_input_done, { A, B }),
+			.fields = { { 8, 4, A }, { 12, 4, B } } },
 	{ "SET_SIZE", 0x0050, 32, MESSAGE(set_size, oriel_share_set_size, { A, B, C, D, E }),
 			.fields = { { 8, 4, A }, { 12, 4, B }, { 16, 4, C }, { 20, 4, D },
 					{ 24, 4, E } } },
@@ -336,7 +353,7 @@ static void test_a_long_text_is_cut(void **state) {
 	assert_int_equal(m.text_size, 256);
 }
 
-// docs/display-protocol.md, 12.
+// docs/display-protocol.md, 13.
 static void test_the_example_of_the_document(void **state) {
 	(void)state;
 	static const uint8_t golden[] = {
