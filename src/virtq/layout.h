@@ -46,6 +46,7 @@ struct virtq_layout {
 	/** The queue may be broken: what was pushed before still counts. */
 	bool (*publish)(struct oriel_virtq *vq);
 	bool (*enable_kicks)(struct oriel_virtq *vq);
+	bool (*enable_kicks_behind)(struct oriel_virtq *vq, uint32_t n_counted);
 	void (*disable_kicks)(struct oriel_virtq *vq);
 };
 

@@ -234,16 +234,27 @@ static bool packed_publish(struct oriel_virtq *vq) {
 	return wants_interrupt(vq, from, n);
 }
 
-static bool packed_enable_kicks(struct oriel_virtq *vq) {
-	const struct virtq_packed *packed = &vq->packed;
+static bool enable_kicks_at(struct oriel_virtq *vq, struct virtq_position at) {
 	uint32_t event = EVENT_ENABLE << EVENT_FLAGS_SHIFT;
 	if (vq->config.event_idx) {
-		event = encode_position(packed->next_avail) | EVENT_DESC << EVENT_FLAGS_SHIFT;
+		event = encode_position(at) | EVENT_DESC << EVENT_FLAGS_SHIFT;
 	}
-	store_u32(packed->device_event, event);
+	store_u32(vq->packed.device_event, event);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	uint16_t flags;
-	return has_next(vq, packed->next_avail, &flags);
+	return has_next(vq, at, &flags);
+}
+
+static bool packed_enable_kicks(struct oriel_virtq *vq) {
+	return enable_kicks_at(vq, vq->packed.next_avail);
+}
+
+static bool packed_enable_kicks_behind(struct oriel_virtq *vq, uint32_t n_counted) {
+	(void)n_counted; // slots count here, not lists
+	const struct virtq_packed *packed = &vq->packed;
+	const bool more = enable_kicks_at(vq, packed->counted);
+	// A ring whose slots are all counted has no more, whatever the guest writes.
+	return more && packed->n_counted_slots + packed->n_taken < vq->config.size;
 }
 
 static void packed_disable_kicks(struct oriel_virtq *vq) {
@@ -287,5 +298,6 @@ const struct virtq_layout virtq_packed_layout = {
 	.push = packed_push,
 	.publish = packed_publish,
 	.enable_kicks = packed_enable_kicks,
+	.enable_kicks_behind = packed_enable_kicks_behind,
 	.disable_kicks = packed_disable_kicks,
 };

@@ -182,16 +182,20 @@ static bool split_publish(struct oriel_virtq *vq) {
 	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
-static bool split_enable_kicks(struct oriel_virtq *vq) {
+static bool split_enable_kicks_behind(struct oriel_virtq *vq, uint32_t n_counted) {
 	struct virtq_split *split = &vq->split;
+	const uint16_t next = (uint16_t)(split->next_avail + n_counted);
 	if (vq->config.event_idx) {
-		store_u16(split->used + RING_OFFSET + USED_ELEM_SIZE * vq->config.size,
-				split->next_avail);
+		store_u16(split->used + RING_OFFSET + USED_ELEM_SIZE * vq->config.size, next);
 	} else {
 		store_u16(split->used + FLAGS_OFFSET, 0);
 	}
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return load_u16_acquire(split->avail + IDX_OFFSET) != split->next_avail;
+	return load_u16_acquire(split->avail + IDX_OFFSET) != next;
+}
+
+static bool split_enable_kicks(struct oriel_virtq *vq) {
+	return split_enable_kicks_behind(vq, 0);
 }
 
 static void split_disable_kicks(struct oriel_virtq *vq) {
@@ -235,5 +239,6 @@ const struct virtq_layout virtq_split_layout = {
 	.push = split_push,
 	.publish = split_publish,
 	.enable_kicks = split_enable_kicks,
+	.enable_kicks_behind = split_enable_kicks_behind,
 	.disable_kicks = split_disable_kicks,
 };

@@ -133,6 +133,11 @@ bool oriel_virtq_enable_kicks(struct oriel_virtq *vq) {
 	return vq->is_mapped && vq->broken == NULL && vq->layout->enable_kicks(vq);
 }
 
+bool oriel_virtq_enable_kicks_behind(struct oriel_virtq *vq, uint32_t n_counted) {
+	return vq->is_mapped && vq->broken == NULL &&
+	       vq->layout->enable_kicks_behind(vq, n_counted);
+}
+
 void oriel_virtq_disable_kicks(struct oriel_virtq *vq) {
 	if (vq->is_mapped && vq->broken == NULL) {
 		vq->layout->disable_kicks(vq);

@@ -151,6 +151,14 @@ bool oriel_virtq_publish(struct oriel_virtq *vq);
  */
 bool oriel_virtq_enable_kicks(struct oriel_virtq *vq);
 
+/**
+ * The same for who needs more chains at once than oriel_virtq_count_available() has just counted,
+ * n_counted, and leaves those in the ring.
+ *
+ * Returns whether more came since.
+ */
+bool oriel_virtq_enable_kicks_behind(struct oriel_virtq *vq, uint32_t n_counted);
+
 /** Tell the guest that kicks are not needed while we poll the ring. A hint. */
 void oriel_virtq_disable_kicks(struct oriel_virtq *vq);
 

@@ -446,12 +446,43 @@ static void test_every_allocation_may_fail(void **state) {
 	virtq_rig_finish(&rig);
 }
 
+/** Whoever counted chains, and wants more than there are, is kicked for the next one. */
+static void test_kicks_behind_what_was_counted(void **state) {
+	for (int event_idx = 0; event_idx <= 1; event_idx++) {
+		struct virtq_rig rig;
+		virtq_rig_init_as(&rig, 4, virtq_rig_is_packed(state));
+		rig.ring.event_idx = event_idx != 0;
+		virtq_rig_start(&rig);
+		const struct fake_buf buf = { fake_guest_alloc(&rig.guest, 8, 8), 8, true };
+		for (uint32_t n = 1; n <= 4; n++) {
+			oriel_virtq_disable_kicks(rig.vq);
+			(void)oriel_virtq_count_available(rig.vq);
+			fake_ring_add(&rig.ring, &buf, 1);
+			fake_ring_publish(&rig.ring);
+			bool more = oriel_virtq_enable_kicks_behind(rig.vq, n - 1);
+			CHECK(more, "%d: chain %u came in the meantime", event_idx, n);
+			CHECK(oriel_virtq_count_available(rig.vq) == n, "%d: %u", event_idx, n);
+			more = oriel_virtq_enable_kicks_behind(rig.vq, n);
+			CHECK(!more, "%d: behind %u", event_idx, n);
+			CHECK(fake_ring_kick_is_wanted(&rig.ring), "%d: behind %u", event_idx, n);
+		}
+		for (uint32_t n = 4; n > 0; n--) {
+			virtq_rig_serve(&rig, 0);
+			CHECK(oriel_virtq_count_available(rig.vq) == n - 1, "%d: %u", event_idx, n);
+			bool more = oriel_virtq_enable_kicks_behind(rig.vq, n - 1);
+			CHECK(!more, "%d: %u left", event_idx, n - 1);
+		}
+		virtq_rig_finish(&rig);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_configs),
 		cmocka_unit_test(test_host_alignment),
 		cmocka_unit_test(test_the_largest_ring),
 		cmocka_unit_test(test_indices_at_start),
+		VIRTQ_RIG_BOTH(test_kicks_behind_what_was_counted),
 		VIRTQ_RIG_BOTH(test_stop_and_go_on),
 		VIRTQ_RIG_BOTH(test_a_stopped_queue),
 		VIRTQ_RIG_BOTH(test_a_broken_queue_says_no_more),
