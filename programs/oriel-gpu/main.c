@@ -16,9 +16,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <oriel/display.h>
 #include <oriel/gpu.h>
+#include <oriel/limit.h>
 #include <oriel/loop.h>
 #include <oriel/remote.h>
 #include <oriel/renderer.h>
@@ -132,6 +134,8 @@ static int start_renderer(struct program *program, const struct options *options
 		.start = start_render_process_take,
 		.kill = kill_render_process,
 		.user = &program->supervisor,
+		.operation_timeout_ms = options->render_timeout_ms,
+		.fence_timeout_ms = options->fence_timeout_ms,
 	};
 	err = oriel_remote_renderer_create(program->loop, &remote_options, &program->renderer3d);
 	if (err < 0) {
@@ -250,6 +254,16 @@ static void finish(struct program *program) {
 	oriel_loop_destroy(program->loop);
 }
 
+/** oriel-render's option of how much memory it may take; none at all is a byte there. */
+static void describe_memory(char *text, size_t size, uint64_t max_bytes) {
+	if (max_bytes == 0 || max_bytes == ORIEL_LIMIT_OFF) {
+		snprintf(text, size, "--max-memory=off");
+	} else {
+		snprintf(text, size, "--max-memory=%" PRIu64 "B",
+				max_bytes == ORIEL_LIMIT_NONE ? 1 : max_bytes);
+	}
+}
+
 /** Who starts oriel-render, if there is to be one: before all else, so that it inherits nothing. */
 static int fork_supervisor(struct program *program, const struct options *options) {
 	static const char *const levels[] = { "error", "warn", "info", "debug" };
@@ -257,10 +271,11 @@ static int fork_supervisor(struct program *program, const struct options *option
 		return 0;
 	}
 	char gpu[sizeof("--renderer=") + PATH_MAX];
-	char level[32];
+	char level[32], memory[48];
 	snprintf(gpu, sizeof(gpu), "--renderer=%s", options->renderer);
 	snprintf(level, sizeof(level), "--log-level=%s", levels[options->log_level]);
-	char *const arguments[] = { gpu, level, NULL };
+	describe_memory(memory, sizeof(memory), options->max_render_memory_bytes);
+	char *const arguments[] = { gpu, level, memory, NULL };
 	int err = supervisor_init(&program->supervisor, options->render_program, arguments);
 	return err < 0 ? fail_start("supervisor", err) : 0;
 }

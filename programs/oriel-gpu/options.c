@@ -20,6 +20,7 @@
 #define MAX_HEADS 16u
 #define MAX_SIZE_PX 16384u
 #define MAX_VIEWERS 64u
+#define MAX_TIMEOUT_S 86400u
 
 /** The largest number that is not a word of oriel/limit.h. */
 #define MAX_LIMIT (UINT64_MAX - 2)
@@ -41,9 +42,9 @@ void options_print_help(void) {
 	      "      --qemu-display=HOW       'pixels' or 'off'; default: pixels\n"
 	      "      --renderer=GPU           3D: auto, software, node:PATH, pci:ADDRESS or\n"
 	      "                               egl:N; default: none\n"
-	      "  limits: --max-resources, --max-host-memory, --max-backing-entries,\n"
-	      "          --max-backing-memory, --max-dimension, --max-contexts,\n"
-	      "          --max-3d-memory, --max-submit-size, --max-viewers\n"
+	      "  limits, each --max-...: resources, host-memory, backing-entries, dimension,\n"
+	      "          backing-memory, contexts, 3d-memory, render-memory, submit-size,\n"
+	      "          viewers; and --render-timeout, --fence-timeout in seconds\n"
 	      "      --log-level=LEVEL        error, warn, info or debug; default: info\n"
 	      "  -c, --print-capabilities     print what management software asks, as JSON\n"
 	      "      --version                print the version\n"
@@ -60,8 +61,11 @@ enum {
 	OPTION_QEMU_DISPLAY,
 	OPTION_RENDERER,
 	OPTION_RENDER_PROGRAM,
+	OPTION_RENDER_TIMEOUT,
+	OPTION_FENCE_TIMEOUT,
 	OPTION_MAX_CONTEXTS,
 	OPTION_MAX_3D_MEMORY,
+	OPTION_MAX_RENDER_MEMORY,
 	OPTION_MAX_SUBMIT_SIZE,
 	OPTION_MAX_RESOURCES,
 	OPTION_MAX_HOST_MEMORY,
@@ -86,8 +90,11 @@ static const struct option long_options[] = {
 	{ "qemu-display", required_argument, NULL, OPTION_QEMU_DISPLAY },
 	{ "renderer", required_argument, NULL, OPTION_RENDERER },
 	{ "render-program", required_argument, NULL, OPTION_RENDER_PROGRAM },
+	{ "render-timeout", required_argument, NULL, OPTION_RENDER_TIMEOUT },
+	{ "fence-timeout", required_argument, NULL, OPTION_FENCE_TIMEOUT },
 	{ "max-contexts", required_argument, NULL, OPTION_MAX_CONTEXTS },
 	{ "max-3d-memory", required_argument, NULL, OPTION_MAX_3D_MEMORY },
+	{ "max-render-memory", required_argument, NULL, OPTION_MAX_RENDER_MEMORY },
 	{ "max-submit-size", required_argument, NULL, OPTION_MAX_SUBMIT_SIZE },
 	{ "max-resources", required_argument, NULL, OPTION_MAX_RESOURCES },
 	{ "max-host-memory", required_argument, NULL, OPTION_MAX_HOST_MEMORY },
@@ -267,6 +274,16 @@ static bool names_gpu(const char *word) {
 	return strcmp(word, "auto") == 0 || strcmp(word, "software") == 0;
 }
 
+/** Seconds, as milliseconds. */
+static int parse_timeout(int option, uint32_t *ret) {
+	uint64_t seconds;
+	if (oriel_parse_number(optarg, MAX_TIMEOUT_S, &seconds) < 0 || seconds == 0) {
+		return fail_value(option, "a number of seconds from 1 to 86400");
+	}
+	*ret = (uint32_t)seconds * 1000;
+	return 0;
+}
+
 /** Options that say who renders 3D; --virgl and --render-node are what libvirt knows. */
 static int handle_renderer_option(struct options *options, int option) {
 	switch (option) {
@@ -284,6 +301,10 @@ static int handle_renderer_option(struct options *options, int option) {
 		return 0;
 	case OPTION_RENDER_PROGRAM:
 		return parse_path(option, &options->render_program);
+	case OPTION_RENDER_TIMEOUT:
+		return parse_timeout(option, &options->render_timeout_ms);
+	case OPTION_FENCE_TIMEOUT:
+		return parse_timeout(option, &options->fence_timeout_ms);
 	default: // OPTION_RENDERER
 		if (strcmp(optarg, "none") == 0) {
 			options->renderer = NULL;
@@ -331,11 +352,15 @@ static int handle_option(struct options *options, int option, const char *argume
 	case 'v':
 	case OPTION_RENDERER:
 	case OPTION_RENDER_PROGRAM:
+	case OPTION_RENDER_TIMEOUT:
+	case OPTION_FENCE_TIMEOUT:
 		return handle_renderer_option(options, option);
 	case OPTION_MAX_CONTEXTS:
 		return parse_count(option, MAX_LIMIT, &options->max_contexts);
 	case OPTION_MAX_3D_MEMORY:
 		return parse_memory(option, &options->max_3d_memory_bytes);
+	case OPTION_MAX_RENDER_MEMORY:
+		return parse_memory(option, &options->max_render_memory_bytes);
 	case OPTION_MAX_SUBMIT_SIZE:
 		return parse_memory(option, &options->max_submit_size_bytes);
 	case OPTION_VERSION:

@@ -38,9 +38,12 @@ struct options {
 	const char *renderer;       // the GPU that renders 3D; NULL: 2D only
 	const char *render_program; // NULL: the one beside this program
 	char render_node[4096];     // renderer, if it was put together
+	uint32_t render_timeout_ms; // of an operation; 0: not given
+	uint32_t fence_timeout_ms;
 
 	uint64_t max_contexts;
 	uint64_t max_3d_memory_bytes;
+	uint64_t max_render_memory_bytes; // of oriel-render
 	uint64_t max_submit_size_bytes;
 	uint64_t max_resources;
 	uint64_t max_host_memory_bytes;

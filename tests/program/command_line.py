@@ -14,6 +14,7 @@ import daemon
 MORE = "; 'oriel-gpu --help' says more"
 COUNT = "a number from 0 to 18446744073709551613, or off"
 MEMORY = "a size with its unit, as 512MiB or 1GiB, or off"
+SECONDS = "a number of seconds from 1 to 86400"
 SIZE = "WIDTHxHEIGHT in pixels, each from 1 to 16384"
 GPU = "none, auto, software, node:PATH, pci:ADDRESS or egl:N"
 LEVEL = "error, warn, info or debug"
@@ -78,6 +79,10 @@ BAD = [
     (["--render-node="], "--render-node: '' is not a path"),
     (["--max-contexts=x"], f"--max-contexts: 'x' is not {COUNT}"),
     (["--max-3d-memory=1"], f"--max-3d-memory: '1' is not {MEMORY}"),
+    (["--max-render-memory=4"], f"--max-render-memory: '4' is not {MEMORY}"),
+    (["--render-timeout=0"], f"--render-timeout: '0' is not {SECONDS}"),
+    (["--fence-timeout=86401"], f"--fence-timeout: '86401' is not {SECONDS}"),
+    (["--fence-timeout=5s"], f"--fence-timeout: '5s' is not {SECONDS}"),
     (["--max-submit-size=-1"], f"--max-submit-size: '-1' is not {MEMORY}"),
     (["-s", "a", "--help", "--nonsense"], "--nonsense: no such option"),
     (["--heads", "-c"], "--heads: '-c' is not a number from 1 to 16"),  # a value, no question
@@ -93,7 +98,8 @@ GOOD = [
     ["--qemu-display=pixels"],
     ["--renderer=none"],
     ["--virgl", "--renderer=none", "--max-contexts=0", "--max-3d-memory=off",
-     "--max-submit-size=1MiB"],
+     "--max-submit-size=1MiB", "--max-render-memory=1GiB", "--render-timeout=1",
+     "--fence-timeout=86400"],
     ["--max-resources=0", "--max-host-memory=0", "--max-backing-entries=0",
      "--max-backing-memory=0", "--max-dimension=0", "--max-viewers=0"],
     ["--max-resources=off", "--max-host-memory=off", "--max-backing-entries=off",

@@ -7,6 +7,7 @@ usage: renderer.py PROGRAM RENDERER [TEST]...
 
 import os
 import pathlib
+import resource
 import signal
 import sys
 import time
@@ -47,10 +48,10 @@ def wait_until(condition, what):
 
 
 class Renderer(daemon.Case):
-    def start(self):
+    def start(self, *options):
         """A daemon with 3D; it, its supervisor's pid, and its renderer's."""
         gpu = daemon.Daemon("--socket-path", self.path(), "--renderer=software",
-                            f"--render-program={RENDERER}")
+                            f"--render-program={RENDERER}", *options)
         self.addCleanup(gpu.__exit__)
         [supervisor] = children_of(gpu.process.pid)
         [renderer] = children_of(supervisor)
@@ -78,6 +79,24 @@ class Renderer(daemon.Case):
                 with daemon.Vmm(self.path()) as vmm:
                     vmm.speak()
                 self.assertEqual(gpu.stop(), 0)
+
+    def test_memory_is_limited(self):
+        """--max-render-memory is the renderer's limit of its own memory, not the device's."""
+        unlimited = resource.RLIM_INFINITY
+        # Sanitizers map much more than they use.
+        for option, limit in (([], unlimited), (["--max-render-memory=off"], unlimited),
+                              (["--max-render-memory=200TiB"], 200 << 40)):
+            with self.subTest(option):
+                gpu, _, renderer = self.start(*option)
+                self.assertEqual(resource.prlimit(renderer, resource.RLIMIT_DATA), (limit, limit))
+                self.assertEqual(resource.prlimit(gpu.process.pid, resource.RLIMIT_DATA)[0],
+                                 unlimited)
+                self.assertEqual(gpu.stop(), 0)
+        status, out, err = self.run_program(
+            "--socket-path", self.path(), "--renderer=software", f"--render-program={RENDERER}",
+            "--max-render-memory=0")
+        self.assertEqual((status, out), (2, ""), err)
+        self.assertIn("--renderer=software: it cannot render", err)
 
     def test_the_supervisor_goes(self):
         """Without it there is no 3D, and oriel-gpu goes on."""
