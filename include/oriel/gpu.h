@@ -29,6 +29,7 @@
 #include <oriel/loop.h>
 #include <oriel/renderer.h>
 #include <oriel/renderer3d.h>
+#include <oriel/stats.h>
 #include <oriel/virtio.h>
 
 #include <stdbool.h>
@@ -136,27 +137,16 @@ struct oriel_gpu_head {
 ORIEL_API_CHECKED
 int oriel_gpu_set_head(struct oriel_gpu *gpu, uint32_t head, const struct oriel_gpu_head *options);
 
-/** What a device has in use. */
-struct oriel_gpu_statistics {
-	/** sizeof(struct oriel_gpu_statistics), set by the caller. */
-	size_t size;
-	/** Resources that the guest has, and may have. */
-	uint64_t n_resources, max_resources;
-	/** Bytes of their pixels. A resource that is still on a display counts after it is gone. */
-	uint64_t host_memory, max_host_memory;
-	/** Bytes of backing lists. */
-	uint64_t backing_memory, max_backing_memory;
-	/** Since the device was made: commands, and those of them that got an error. */
-	uint64_t n_commands, n_errors;
-	/** 3D contexts that the guest has, and may have. */
-	uint64_t n_contexts, max_contexts;
-	/** Bytes that its 3D resources take in the renderer, by estimate. */
-	uint64_t memory_3d, max_3d_memory;
-};
-
-/** Fill statistics, whose size field the caller has set. */
-ORIEL_API
-void oriel_gpu_get_statistics(const struct oriel_gpu *gpu, struct oriel_gpu_statistics *statistics);
+/**
+ * Change only a head's size and refresh rate (millihertz; 0: 60,000), as a viewer can: its name and
+ * its dots per inch stay, heads to its right move. width and height 0: unplug its monitor.
+ *
+ * Returns 0, -EINVAL: there is no such head, or no monitor can be so; or -EOPNOTSUPP: the VMM
+ * decides, through a GPU socket.
+ */
+ORIEL_API_CHECKED
+int oriel_gpu_resize_head(struct oriel_gpu *gpu, uint32_t head, uint32_t width, uint32_t height,
+		uint32_t refresh_mhz);
 
 /** Destroy a device; its displays are detached. NULL is a no-op. */
 ORIEL_API

@@ -80,5 +80,9 @@ enum oriel_resp oriel_attach_entries(struct oriel_gpu *gpu, struct oriel_request
 		oriel_backing_detach(&res->backing);
 		err = -EINVAL;
 	}
-	return err < 0 ? fail(req, res, err) : ORIEL_RESP_OK_NODATA;
+	if (err < 0) {
+		return fail(req, res, err);
+	}
+	oriel_count_largest(&gpu->counts.largest_backing, n_entries);
+	return ORIEL_RESP_OK_NODATA;
 }

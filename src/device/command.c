@@ -76,6 +76,13 @@ static const struct oriel_command commands[] = {
 			oriel_run_move_cursor, "MOVE_CURSOR" },
 };
 
+static_assert(ORIEL_ARRAY_LEN(commands) == ORIEL_N_COMMANDS, "a count for each");
+
+const struct oriel_command *oriel_command_get_row(unsigned int row) {
+	assert(row < ORIEL_N_COMMANDS);
+	return &commands[row];
+}
+
 const struct oriel_command *oriel_command_get(uint32_t type) {
 	size_t begin = 0;
 	size_t end = ORIEL_ARRAY_LEN(commands);
@@ -111,6 +118,7 @@ static enum oriel_resp check_and_run(struct oriel_gpu *gpu, struct oriel_request
 		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC, "no command 0x%" PRIx32,
 				req->hdr.type);
 	}
+	req->row = (uint8_t)(command - commands);
 	if ((command->needs & ~gpu->features) != 0) {
 		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC, "not negotiated");
 	}

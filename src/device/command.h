@@ -21,8 +21,14 @@ struct oriel_command {
 	const char *name;
 };
 
+/** Rows of the table. */
+#define ORIEL_N_COMMANDS 26u
+
 /** The command of this type, or NULL. Static. */
 const struct oriel_command *oriel_command_get(uint32_t type);
+
+/** The command in this row, which is below ORIEL_N_COMMANDS. */
+const struct oriel_command *oriel_command_get_row(unsigned int row);
 
 /** Read a request that was just begun, check it, and run it. It is finished, or pending. */
 void oriel_command_run(struct oriel_gpu *gpu, struct oriel_request *req);
@@ -54,6 +60,8 @@ enum oriel_resp oriel_run_set_scanout_blob(struct oriel_gpu *gpu, struct oriel_r
 		struct oriel_reader *body);
 
 // run_flush.c
+/** A flush is done: count how long its frame took, if it showed one. */
+void oriel_flush_count(const struct oriel_request *req);
 enum oriel_resp oriel_run_flush(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body);
 

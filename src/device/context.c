@@ -53,7 +53,8 @@ void oriel_context_table_clear(struct oriel_context_table *table) {
 		ctx = oriel_context_table_next(table, &cursor);
 	}
 	oriel_id_table_finish(&table->ids);
-	oriel_context_table_init(table, table->count.limit);
+	oriel_id_table_init(&table->ids);
+	table->count.used = 0; // those that are still held do not count
 }
 
 struct oriel_context *oriel_context_hold(struct oriel_context *ctx) {

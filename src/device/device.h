@@ -17,6 +17,7 @@
 #include "device/blob.h"
 #include "device/command.h"
 #include "device/context.h"
+#include "device/counts.h"
 #include "device/heads.h"
 #include "device/queue.h"
 #include "device/readback.h"
@@ -63,8 +64,7 @@ struct oriel_gpu {
 	// The cursor image that is being read.
 	uint8_t cursor_pixels[ORIEL_CURSOR_BYTES];
 
-	uint64_t n_commands;
-	uint64_t n_errors;
+	struct oriel_gpu_counts counts;
 };
 
 /** Whether a feature (a bit number) was negotiated. */

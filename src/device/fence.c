@@ -27,6 +27,7 @@ static enum oriel_resp find_ring(struct oriel_gpu *gpu, struct oriel_request *re
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
 	req->ctx = oriel_context_hold(ctx);
+	oriel_count_largest(&gpu->counts.largest_ring, hdr->ring_idx + 1u);
 	return ORIEL_RESP_OK_NODATA;
 }
 
@@ -35,6 +36,7 @@ enum oriel_resp oriel_fence_begin(struct oriel_gpu *gpu, struct oriel_request *r
 	if (!req->fenced) {
 		return ORIEL_RESP_OK_NODATA;
 	}
+	req->begun_ns = oriel_now_ns();
 	if (names_ring(gpu, &req->hdr)) {
 		enum oriel_resp resp = find_ring(gpu, req);
 		if (resp != ORIEL_RESP_OK_NODATA) {

@@ -162,6 +162,7 @@ static void drop_resources(struct oriel_gpu *gpu) {
 
 static void gpu_reset(struct oriel_virtio *virtio) {
 	struct oriel_gpu *gpu = gpu_of(virtio);
+	gpu->counts.n_resets += gpu->features != 0 ? 1 : 0;
 	oriel_screen_drop_queries(&gpu->screen); // they live in requests
 	for (unsigned int i = 0; i < ORIEL_GPU_N_QUEUES; i++) {
 		oriel_gpu_queue_reset(&gpu->queues[i]);
@@ -230,7 +231,7 @@ static void set_limits(struct oriel_gpu *gpu, const struct oriel_gpu_options *op
 			get_limit(options->max_backing_entries, DEFAULT_MAX_BACKING_ENTRIES);
 }
 
-/** A viewer wants a scanout to have another size. */
+/** A viewer, or the embedder, wants a scanout to have another size. */
 static int set_size(struct oriel_screen *screen, uint32_t scanout_id,
 		const struct oriel_wanted_size *size) {
 	struct oriel_gpu *gpu = oriel_container_of(screen, struct oriel_gpu, screen);
@@ -242,6 +243,15 @@ static int set_size(struct oriel_screen *screen, uint32_t scanout_id,
 		raise_display_event(gpu);
 	}
 	return err;
+}
+
+int oriel_gpu_resize_head(struct oriel_gpu *gpu, uint32_t i, uint32_t width, uint32_t height,
+		uint32_t refresh_mhz) {
+	if (i >= gpu->screen.n_scanouts) {
+		return -EINVAL;
+	}
+	const struct oriel_wanted_size size = { width, height, refresh_mhz };
+	return oriel_screen_set_size(&gpu->screen, i, &size);
 }
 
 int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
@@ -305,26 +315,6 @@ void oriel_gpu_detach_display(struct oriel_gpu *gpu, struct oriel_display *displ
 	if (display->screen == &gpu->screen) {
 		oriel_screen_detach(display);
 	}
-}
-
-void oriel_gpu_get_statistics(const struct oriel_gpu *gpu,
-		struct oriel_gpu_statistics *statistics) {
-	struct oriel_gpu_statistics all = {
-		.size = statistics->size,
-		.n_resources = gpu->limits.count.used,
-		.max_resources = gpu->limits.count.limit,
-		.host_memory = gpu->limits.pixels.used,
-		.max_host_memory = gpu->limits.pixels.limit,
-		.backing_memory = gpu->limits.backing.used,
-		.max_backing_memory = gpu->limits.backing.limit,
-		.n_contexts = gpu->contexts.count.used,
-		.max_contexts = gpu->contexts.count.limit,
-		.memory_3d = gpu->limits.memory_3d.used,
-		.max_3d_memory = gpu->limits.memory_3d.limit,
-		.n_commands = gpu->n_commands,
-		.n_errors = gpu->n_errors,
-	};
-	memcpy(statistics, &all, oriel_min_size(statistics->size, sizeof(all)));
 }
 
 void oriel_gpu_destroy(struct oriel_gpu *gpu) {

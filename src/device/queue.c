@@ -71,6 +71,7 @@ static uint32_t release(struct oriel_gpu_queue *queue) {
 	queue->slots = NULL;
 	queue->current = NULL;
 	queue->n_slots = 0;
+	queue->ring_size = 0;
 	queue->stopping = false;
 	queue->broken_told = false;
 	if (queue->patience != NULL) {
@@ -81,6 +82,10 @@ static uint32_t release(struct oriel_gpu_queue *queue) {
 
 /** Give one request's chain back to the ring. */
 static void give_back(struct oriel_gpu_queue *queue, struct oriel_request *req) {
+	if (req->fenced) {
+		oriel_histogram_add(&queue->gpu->counts.fence_latency,
+				oriel_now_ns() - req->begun_ns);
+	}
 	oriel_virtq_push(queue->vq, req->chain_id, req->n_slots, req->written);
 	oriel_request_end(req);
 	req->is_taken = false;
@@ -114,6 +119,8 @@ static void begin_request(struct oriel_gpu_queue *queue, const struct oriel_chai
 	oriel_request_begin(req, queue, chain);
 	oriel_list_append(&queue->in_flight, &req->link);
 	queue->n_begun++;
+	oriel_count_largest(&queue->gpu->counts.largest_chain,
+			chain->n_readable + chain->n_writable);
 	oriel_command_run(queue->gpu, req);
 	oriel_cursor_run_waiting(queue->gpu); // one may have waited just for this
 }
@@ -197,12 +204,19 @@ static void complete_stop(struct oriel_gpu_queue *queue) {
 	}
 }
 
+uint32_t oriel_gpu_queue_get_depth(const struct oriel_gpu_queue *queue) {
+	return oriel_virtq_count_in_flight(queue->vq) + oriel_virtq_count_available(queue->vq);
+}
+
 static void run_turn(void *user) {
 	struct oriel_gpu_queue *queue = user;
 	if (!oriel_virtq_is_started(queue->vq)) {
 		return;
 	}
+	const uint64_t n_before = queue->n_begun;
+	queue->peak_depth = oriel_max_u32(queue->peak_depth, oriel_gpu_queue_get_depth(queue));
 	bool has_more = serve(queue);
+	queue->n_turns += queue->n_begun != n_before ? 1 : 0;
 	oriel_cursor_run_waiting(queue->gpu);
 	publish(queue);
 	if (has_more) {
@@ -261,6 +275,7 @@ static int allocate_slots(struct oriel_gpu_queue *queue, uint16_t ring_size) {
 		return -ENOMEM;
 	}
 	queue->n_slots = size;
+	queue->ring_size = ring_size;
 	oriel_list_init(&queue->free);
 	for (uint32_t i = 0; i < size; i++) {
 		oriel_list_append(&queue->free, &queue->slots[i].link);

@@ -40,6 +40,7 @@ struct oriel_gpu_queue {
 	int call_fd;                 // -1: none; ours
 	struct oriel_request *slots; // as many as the ring has entries, within the limit
 	uint32_t n_slots;
+	uint32_t ring_size; // entries; 0: stopped
 	struct oriel_link free;
 	struct oriel_link in_flight; // popped and not given back, but for those that wait
 	struct oriel_link waiting;   // UPDATE_CURSORs that wait for the control queue
@@ -50,6 +51,8 @@ struct oriel_gpu_queue {
 
 	// Counts requests that were begun, since the device was made.
 	uint64_t n_begun;
+	uint64_t n_turns;    // in which some were
+	uint32_t peak_depth; // requests in the ring or in flight, when a turn began
 
 	// This turn's.
 	uint64_t turn_bytes; // of pixels and backing lists that may still be read
@@ -87,6 +90,9 @@ void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel
 
 /** A fence of the timeline has come: give back what it lets go. */
 void oriel_gpu_queue_handle_fence(struct oriel_gpu_queue *queue, struct oriel_timeline *timeline);
+
+/** Requests that wait in the ring or are in flight. */
+uint32_t oriel_gpu_queue_get_depth(const struct oriel_gpu_queue *queue);
 
 /** Whether requests are still taken from the ring: started, sound, and not stopping. */
 bool oriel_gpu_queue_is_running(const struct oriel_gpu_queue *queue);

@@ -103,6 +103,7 @@ static void handle_read(struct oriel_work *work, int err) {
 	work->req = NULL;
 	req->work = NULL;
 	flip(work->gpu, req->flush.scanout_id, &req->flush.damage);
+	req->flush.has_shown = true;
 	req->flush.scanout_id++;
 	flush_next(req);
 }
@@ -186,6 +187,7 @@ static void flush_next(struct oriel_request *req) {
 		}
 		return;
 	}
+	oriel_flush_count(req);
 	oriel_request_finish(req, ORIEL_RESP_OK_NODATA);
 }
 

@@ -16,6 +16,7 @@ void oriel_request_begin(struct oriel_request *req, struct oriel_gpu_queue *queu
 	*req = (struct oriel_request){
 		.queue = queue,
 		.is_taken = true,
+		.row = ORIEL_N_COMMANDS,
 		.chain_id = chain->id,
 		.n_slots = chain->n_slots,
 		.readable = { .spans = chain->readable, .len = chain->n_readable },
@@ -107,8 +108,7 @@ void oriel_request_finish(struct oriel_request *req, enum oriel_resp resp) {
 	size_t written = oriel_span_cursor_write(&req->writable, gpu->response, size);
 	assert(written == size);
 
-	gpu->n_commands++;
-	gpu->n_errors += resp >= ORIEL_RESP_ERR_UNSPEC ? 1 : 0;
+	oriel_count_command(&gpu->counts, req->row, resp);
 	req->written = (uint32_t)size;
 	req->finished = true;
 	oriel_gpu_queue_handle_finished(req->queue, req);

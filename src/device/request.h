@@ -72,10 +72,12 @@ struct oriel_request {
 
 	struct oriel_ctrl_hdr hdr;
 	const struct oriel_command *command; // NULL: no such command
+	uint8_t row;                         // of the command table; ORIEL_N_COMMANDS: none
 
 	// The fence. A 3D device also waits for the GPU (fence.h).
 	bool fenced;
 	bool awaits_fence;
+	uint64_t begun_ns;               // when it was taken
 	struct oriel_work *fence;        // pending, or NULL
 	struct oriel_timeline *timeline; // NULL: not fenced
 	struct oriel_context *ctx;       // held: the timeline is one of its; or NULL
@@ -97,6 +99,8 @@ struct oriel_request {
 				uint32_t scanout_id;      // that is being gathered for
 				uint32_t n_scanouts;      // behind the last one
 				struct oriel_rect damage; // that is being read back
+				uint64_t begun_ns;        // when it was taken; 0: it is no flush
+				bool has_shown;           // something
 			} flush;
 		};
 		struct {

@@ -260,6 +260,7 @@ enum oriel_resp oriel_run_submit_3d(struct oriel_gpu *gpu, struct oriel_request 
 		return resp;
 	}
 	work->op.commands.size = cmd.size;
+	oriel_count_largest(&gpu->counts.largest_submit, cmd.size);
 	uint64_t *share = &req->queue->turn_bytes;
 	*share -= oriel_min_u64(*share, cmd.size);
 	return oriel_work_submit_for(work, req, oriel_work_finish_request);

@@ -18,6 +18,18 @@ static struct oriel_rect clip(const struct oriel_rect *rect) {
 	return r;
 }
 
+/** A flush that shows something begins here: when it was taken. */
+static uint64_t get_begin(const struct oriel_request *req) {
+	return req->fenced ? req->begun_ns : oriel_now_ns();
+}
+
+void oriel_flush_count(const struct oriel_request *req) {
+	if (req->flush.begun_ns != 0 && req->flush.has_shown) {
+		oriel_histogram_add(&req->queue->gpu->counts.frame_latency,
+				oriel_now_ns() - req->flush.begun_ns);
+	}
+}
+
 static void flush_blob(struct oriel_request *req);
 
 static void finish_gathering(struct oriel_request *req, int err) {
@@ -38,6 +50,7 @@ static void handle_gathered(struct oriel_request *req, int err) {
 	struct oriel_blob_scanout *scanout = &gpu->blobs[req->flush.scanout_id];
 	scanout->is_stale = false;
 	oriel_screen_flush(&gpu->screen, scanout->image, &req->transfer.rect);
+	req->flush.has_shown = true;
 	req->flush.scanout_id++;
 	flush_blob(req);
 }
@@ -65,6 +78,7 @@ static void flush_blob(struct oriel_request *req) {
 		oriel_transfer_begin(req, scanout->image, &damage, &source, handle_gathered);
 		return;
 	}
+	oriel_flush_count(req);
 	oriel_request_finish(req, ORIEL_RESP_OK_NODATA);
 }
 
@@ -86,6 +100,7 @@ enum oriel_resp oriel_run_flush(struct oriel_gpu *gpu, struct oriel_request *req
 		req->res = oriel_resource_hold(res);
 		req->flush.rect = clip(&cmd.rect);
 		req->flush.scanout_id = 0;
+		req->flush.begun_ns = get_begin(req);
 		flush_blob(req);
 		return ORIEL_RESP_PENDING;
 	}
@@ -101,8 +116,13 @@ enum oriel_resp oriel_run_flush(struct oriel_gpu *gpu, struct oriel_request *req
 				"resource %" PRIu32 " was lost with its renderer", cmd.resource_id);
 	}
 	if (oriel_resource_is_rendered(res)) {
+		req->flush.begun_ns = get_begin(req);
 		return oriel_readback_flush(req, res, &cmd.rect);
 	}
-	oriel_screen_flush(&gpu->screen, res, &cmd.rect);
+	if (oriel_screen_shows(&gpu->screen, res)) {
+		req->flush.begun_ns = get_begin(req);
+		req->flush.has_shown = oriel_screen_flush(&gpu->screen, res, &cmd.rect);
+		oriel_flush_count(req);
+	}
 	return ORIEL_RESP_OK_NODATA;
 }

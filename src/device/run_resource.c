@@ -42,6 +42,7 @@ enum oriel_resp oriel_run_create_2d(struct oriel_gpu *gpu, struct oriel_request 
 				cmd.resource_id, cmd.width, cmd.height,
 				err == -EINVAL ? "empty" : "over a limit, or no memory");
 	}
+	oriel_count_largest(&gpu->counts.largest_dimension, oriel_max_u32(cmd.width, cmd.height));
 	return ORIEL_RESP_OK_NODATA;
 }
 

@@ -107,6 +107,8 @@ void oriel_screen_set_scanout(struct oriel_screen *screen, uint32_t scanout_id,
 
 static void present(struct oriel_screen *screen, uint32_t scanout_id,
 		const struct oriel_rect *damage) {
+	screen->n_frames[scanout_id]++;
+	screen->damage += (uint64_t)damage->width * damage->height * ORIEL_BYTES_PER_PIXEL;
 	oriel_list_for_each(link, following, &screen->displays) {
 		struct oriel_display *display =
 				oriel_container_of(link, struct oriel_display, link);
@@ -114,8 +116,18 @@ static void present(struct oriel_screen *screen, uint32_t scanout_id,
 	}
 }
 
-void oriel_screen_flush(struct oriel_screen *screen, struct oriel_resource *res,
+bool oriel_screen_shows(const struct oriel_screen *screen, const struct oriel_resource *res) {
+	for (uint32_t i = 0; i < screen->n_scanouts; i++) {
+		if (screen->scanouts[i].res == res) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool oriel_screen_flush(struct oriel_screen *screen, struct oriel_resource *res,
 		const struct oriel_rect *rect) {
+	bool has_presented = false;
 	for (uint32_t i = 0; i < screen->n_scanouts; i++) {
 		const struct oriel_scanout *scanout = &screen->scanouts[i];
 		if (scanout->res != res) {
@@ -126,8 +138,10 @@ void oriel_screen_flush(struct oriel_screen *screen, struct oriel_resource *res,
 			damage.x -= scanout->src.x;
 			damage.y -= scanout->src.y;
 			present(screen, i, &damage);
+			has_presented = true;
 		}
 	}
+	return has_presented;
 }
 
 void oriel_screen_remove_resource(struct oriel_screen *screen, struct oriel_resource *res) {

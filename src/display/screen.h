@@ -42,6 +42,10 @@ struct oriel_screen {
 	struct oriel_scanout scanouts[ORIEL_MAX_SCANOUTS];
 	struct oriel_cursor cursors[ORIEL_MAX_SCANOUTS];
 	struct oriel_link displays;
+
+	// What was presented since the screen began: frames, and bytes of their damage.
+	uint64_t n_frames[ORIEL_MAX_SCANOUTS];
+	uint64_t damage;
 };
 
 /** Begin a screen of n_scanouts (1 to 16), all off. */
@@ -63,8 +67,14 @@ void oriel_screen_detach(struct oriel_display *display);
 void oriel_screen_set_scanout(struct oriel_screen *screen, uint32_t scanout_id,
 		struct oriel_resource *res, const struct oriel_rect *src);
 
-/** Present rect of res, in its own coordinates, on every scanout that shows some of it. */
-void oriel_screen_flush(struct oriel_screen *screen, struct oriel_resource *res,
+/** Whether some scanout shows res. */
+bool oriel_screen_shows(const struct oriel_screen *screen, const struct oriel_resource *res);
+
+/**
+ * Present rect of res, in its own coordinates, on every scanout that shows some of it. Returns
+ * whether one did.
+ */
+bool oriel_screen_flush(struct oriel_screen *screen, struct oriel_resource *res,
 		const struct oriel_rect *rect);
 
 /** Turn off every scanout that shows res, and tell the displays that it goes. Call before dropping.

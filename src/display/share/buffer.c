@@ -144,6 +144,20 @@ void oriel_share_buffers_orphan(struct oriel_share_buffers *buffers,
 	oriel_list_append(&buffers->orphans, &buffer->orphan_link);
 }
 
+void oriel_share_buffers_add_up(const struct oriel_share_buffers *buffers, uint64_t client,
+		uint64_t *ret_mapped, uint64_t *ret_held) {
+	*ret_mapped = 0;
+	*ret_held = 0;
+	oriel_list_for_each(link, following, &buffers->all) {
+		const struct oriel_share_buffer *buffer =
+				oriel_container_of(link, struct oriel_share_buffer, link);
+		if ((buffer->clients & client) != 0) {
+			*ret_mapped += buffer->charge;
+			*ret_held += buffer->charged ? buffer->charge : 0;
+		}
+	}
+}
+
 /** The bit of the client that holds most of what only clients hold, charged or to be charged. */
 static uint64_t find_largest_holder(const struct oriel_share_buffers *buffers) {
 	uint64_t bytes[64] = { 0 };

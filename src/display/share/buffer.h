@@ -77,6 +77,10 @@ void oriel_share_buffers_release_all(struct oriel_share_buffers *buffers, uint64
 void oriel_share_buffers_orphan(struct oriel_share_buffers *buffers,
 		struct oriel_share_buffer *buffer);
 
+/** Bytes of the buffers that a client has, and of those that are charged to clients. */
+void oriel_share_buffers_add_up(const struct oriel_share_buffers *buffers, uint64_t client,
+		uint64_t *ret_mapped, uint64_t *ret_held);
+
 /**
  * Charge orphans that are not charged yet.
  *

@@ -16,12 +16,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 static void handle_socket(void *user, int fd, uint32_t events) {
 	(void)fd;
 	struct oriel_share_client *client = user;
 	client->is_readable = (events & ~(uint32_t)EPOLLOUT) != 0; // input, or its end
 	oriel_share_client_run(client);
+}
+
+/** Who connected, as the kernel says. 0: nobody that this process can see. */
+static int32_t get_pid(int fd) {
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? (int32_t)peer.pid : 0;
 }
 
 int oriel_share_client_create_take(struct oriel_share *share, unsigned int slot, int fd) {
@@ -33,9 +41,11 @@ int oriel_share_client_create_take(struct oriel_share *share, unsigned int slot,
 	client->share = share;
 	client->slot = slot;
 	client->fd = fd;
+	client->pid = get_pid(fd);
+	client->connected_ns = oriel_now_ns();
 	oriel_fd_input_init(&client->in, client->in_bytes, sizeof(client->in_bytes));
 	oriel_fd_output_init(&client->out, client->out_bytes, sizeof(client->out_bytes));
-	client->hello_deadline_ns = oriel_now_ns() + ORIEL_SHARE_HELLO_TIMEOUT_NS;
+	client->hello_deadline_ns = client->connected_ns + ORIEL_SHARE_HELLO_TIMEOUT_NS;
 	share->clients[slot] = client;
 	int err = oriel_loop_add_fd(share->loop, fd, EPOLLIN, handle_socket, client,
 			&client->source);

@@ -34,6 +34,7 @@ static void queue_config(struct oriel_share_client *client,
 static void queue_off(struct oriel_share_client *client, uint32_t scanout_id) {
 	struct oriel_share_client_scanout *known = &client->scanouts[scanout_id];
 	known->damage = (struct oriel_rect){ 0 };
+	known->has_flush = false;
 	if (known->told.buffer_id != 0 && oriel_fd_output_has_room(&client->out, FRAME_ROOM, 0)) {
 		struct oriel_share_config off = { .scanout_id = scanout_id };
 		queue_config(client, &off);
@@ -103,7 +104,9 @@ static int queue_frame(struct oriel_share_client *client, uint32_t scanout_id) {
 	oriel_share_encode_frame(&w, &frame);
 	oriel_fd_output_end_take(&client->out, &w, -1);
 	known->damage = (struct oriel_rect){ 0 };
+	known->has_flush = false;
 	known->in_flight = true;
+	client->n_frames++;
 	known->last_sequence = scanout->sequence;
 	return 0;
 }

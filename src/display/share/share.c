@@ -77,6 +77,18 @@ static void handle_scanout(struct oriel_display *display, uint32_t scanout_id) {
 	}
 }
 
+/** A flush is news for whoever watches the scanout; whoever has not been told the last one yet is
+ * told both at once. */
+static void count_flush(struct oriel_share *share, uint32_t scanout_id) {
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		struct oriel_share_client *client = share->clients[i];
+		if (client != NULL && (client->frames >> scanout_id & 1) != 0) {
+			client->n_merged += client->scanouts[scanout_id].has_flush ? 1 : 0;
+			client->scanouts[scanout_id].has_flush = true;
+		}
+	}
+}
+
 static void present(struct oriel_display *display, uint32_t scanout_id,
 		const struct oriel_rect *damage) {
 	struct oriel_share *share = share_of(display);
@@ -89,6 +101,7 @@ static void present(struct oriel_display *display, uint32_t scanout_id,
 		return;
 	}
 	scanout->sequence++;
+	count_flush(share, scanout_id);
 	if (scanout->res != now->res || !oriel_rect_equals(&scanout->src, &now->src)) {
 		set_shown(share, scanout_id, now->res, &now->src);
 	} else {
@@ -258,6 +271,7 @@ static void turn_away_take(struct oriel_share *share, int fd) {
 int oriel_share_add_client_take(struct oriel_share *share, int fd) {
 	for (uint32_t i = 0; i < share->max_clients; i++) {
 		if (share->clients[i] == NULL) {
+			share->n_connects++;
 			return oriel_share_client_create_take(share, i, fd);
 		}
 	}

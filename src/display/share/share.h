@@ -40,6 +40,7 @@
 struct oriel_share_client_scanout {
 	struct oriel_share_config told; // buffer_id 0: off
 	struct oriel_rect damage;       // in the scanout, not told yet; empty: none
+	bool has_flush;                 // some of it was a flush, not only a subscription
 	bool in_flight;                 // a FRAME waits for TAKEN
 	uint64_t last_sequence;         // of the last FRAME
 
@@ -64,6 +65,12 @@ struct oriel_share_client {
 	struct oriel_share_client_scanout scanouts[ORIEL_MAX_SCANOUTS];
 	uint32_t n_snapshots; // not released yet
 
+	// For statistics.
+	int32_t pid;           // of the peer; 0: unknown
+	uint64_t connected_ns; // when
+	uint64_t n_frames;     // that it was told
+	uint64_t n_merged;     // flushes that became part of a later frame
+
 	uint8_t in_bytes[ORIEL_SHARE_MAX_MESSAGE_SIZE];
 	uint8_t out_bytes[ORIEL_SHARE_MAX_MESSAGE_SIZE];
 };
@@ -85,6 +92,7 @@ struct oriel_share {
 	struct oriel_share_client *clients[ORIEL_SHARE_MAX_CLIENTS]; // NULL: free
 	struct oriel_share_scanout scanouts[ORIEL_MAX_SCANOUTS];
 	uint64_t last_image_serial;
+	uint64_t n_connects;
 	struct oriel_share_buffers buffers;
 	struct oriel_source *update;      // deferred: tell the clients their news
 	struct oriel_source *hello_timer; // for the earliest hello_deadline_ns
