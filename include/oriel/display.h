@@ -29,6 +29,7 @@ extern "C" {
 
 struct oriel_display;
 struct oriel_gpu_socket;
+struct oriel_input_sink;
 struct oriel_share;
 
 /*
@@ -82,6 +83,9 @@ struct oriel_share_options {
 	uint64_t max_clients;
 	/** Bytes that only clients hold. Default 256 MiB. */
 	uint64_t max_client_bytes;
+	/** Where clients' keys and pointers go (oriel/input.h): copied, and what it leads to must
+	 * outlive the share. NULL: clients cannot send any. */
+	const struct oriel_input_sink *input;
 };
 
 /** Create the display, without clients. Returns 0, -EINVAL (options), or -ENOMEM. */

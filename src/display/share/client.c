@@ -62,6 +62,7 @@ void oriel_share_client_destroy(struct oriel_share_client *client) {
 		return;
 	}
 	struct oriel_share *share = client->share;
+	oriel_share_client_end_input(client);
 	oriel_source_remove(client->source);
 	oriel_fd_input_finish(&client->in);
 	oriel_fd_output_finish(&client->out);

@@ -176,6 +176,7 @@ static void queue_gone(struct oriel_share_client *client) {
 }
 
 int oriel_share_client_queue_news(struct oriel_share_client *client) {
+	oriel_share_client_queue_dones(client);
 	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
 		if (client->share->scanouts[i].res == NULL || (client->frames >> i & 1) == 0) {
 			queue_off(client, i);

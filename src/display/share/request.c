@@ -43,10 +43,15 @@ static int handle_hello(struct oriel_share_client *client, struct oriel_reader *
 		return refuse("HELLO with version 0", ret_reason);
 	}
 	const struct oriel_share *share = client->share;
+	uint64_t features = hello.features & ORIEL_SHARE_FEATURE_SIZES;
+	if ((hello.features & ORIEL_SHARE_FEATURE_INPUT) != 0 &&
+			oriel_share_client_begin_input(client)) {
+		features |= ORIEL_SHARE_FEATURE_INPUT;
+	}
 	struct oriel_share_welcome welcome = {
 		.magic = ORIEL_SHARE_MAGIC,
 		.version = ORIEL_SHARE_VERSION, // the lower of the two: there is no lower one
-		.features = hello.features & ORIEL_SHARE_FEATURE_SIZES,
+		.features = features,
 		.n_scanouts = share->base.screen != NULL ? share->base.screen->n_scanouts : 0,
 		.max_message_size = ORIEL_SHARE_MAX_MESSAGE_SIZE,
 		.max_held_bytes = share->buffers.held.limit,
@@ -282,6 +287,9 @@ int oriel_share_client_handle_message(struct oriel_share_client *client,
 	if (header->type == ORIEL_SHARE_SET_SIZE &&
 			(client->features & ORIEL_SHARE_FEATURE_SIZES) != 0) {
 		return handle_set_size(client, r, ret_reason);
+	}
+	if (oriel_share_client_has_input(client, header->type)) {
+		return oriel_share_client_handle_input(client, header->type, r, ret_reason);
 	}
 	switch (header->type) {
 	case ORIEL_SHARE_HELLO:

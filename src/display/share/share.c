@@ -231,6 +231,9 @@ int oriel_share_create(struct oriel_loop *loop, const struct oriel_share_options
 	share->loop = loop;
 	oriel_log_init(&share->log, &options->log);
 	share->max_clients = (uint32_t)max_clients;
+	if (options->input != NULL) {
+		share->input = *options->input;
+	}
 	oriel_share_buffers_init(&share->buffers,
 			pick_limit(options->max_client_bytes, ORIEL_SHARE_DEFAULT_HELD_BYTES,
 					ORIEL_BUDGET_OFF));

@@ -24,6 +24,7 @@
 #include "display/screen.h"
 #include "display/share/buffer.h"
 #include "host/log.h"
+#include "oriel/input.h"
 #include "oriel/loop.h"
 #include "protocol/display_socket.h"
 
@@ -65,6 +66,12 @@ struct oriel_share_client {
 	struct oriel_share_client_scanout scanouts[ORIEL_MAX_SCANOUTS];
 	uint32_t n_snapshots; // not released yet
 
+	// Input.
+	struct oriel_sender *sender; // NULL: the feature is off
+	uint32_t n_syncs;            // INPUT_SYNC that are not answered
+	struct oriel_share_input_done dones[ORIEL_SHARE_MAX_INPUT_SYNCS]; // answers, not queued yet
+	uint32_t n_dones;
+
 	// For statistics.
 	int32_t pid;           // of the peer; 0: unknown
 	uint64_t connected_ns; // when
@@ -94,6 +101,7 @@ struct oriel_share {
 	uint64_t last_image_serial;
 	uint64_t n_connects;
 	struct oriel_share_buffers buffers;
+	struct oriel_input_sink input;    // create_sender NULL: there is none
 	struct oriel_source *update;      // deferred: tell the clients their news
 	struct oriel_source *hello_timer; // for the earliest hello_deadline_ns
 };
@@ -143,6 +151,27 @@ int oriel_share_client_handle_message(struct oriel_share_client *client,
 ORIEL_PRINTF(4, 5)
 void oriel_share_client_queue_error(struct oriel_share_client *client, uint32_t token,
 		enum oriel_share_code code, const char *format, ...);
+
+/*
+ * input.c
+ */
+
+/** Let a client send input. Returns whether it can. */
+bool oriel_share_client_begin_input(struct oriel_share_client *client);
+
+/** Let go of what it holds. A no-op if it could not send any. */
+void oriel_share_client_end_input(struct oriel_share_client *client);
+
+/** Whether a message belongs to the feature INPUT, and the client may send it. */
+bool oriel_share_client_has_input(const struct oriel_share_client *client, uint16_t type);
+
+/** As oriel_share_client_handle_message(), of the types of INPUT. */
+ORIEL_MUST_CHECK
+int oriel_share_client_handle_input(struct oriel_share_client *client, uint16_t type,
+		struct oriel_reader *r, const char **ret_reason);
+
+/** Queue the answers to INPUT_SYNC that are due, as many as there is room for. */
+void oriel_share_client_queue_dones(struct oriel_share_client *client);
 
 /*
  * news.c
