@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "common/log.h"
 #include "oriel-gpu/door.h"
+#include "oriel-gpu/input.h"
 #include "oriel-gpu/options.h"
 #include "oriel-gpu/signals.h"
 #include "oriel-gpu/supervisor.h"
@@ -47,6 +48,7 @@ struct program {
 	struct oriel_gpu_socket *gpu_socket; // NULL: the VMM's display is not served
 	struct oriel_share *share;           // NULL: no display socket
 	struct door viewers;
+	struct input input;
 	struct vmm vmm;
 
 	bool done;
@@ -194,6 +196,7 @@ static int start_display_socket(struct program *program, const struct options *o
 		.size = sizeof(share_options),
 		.log = program->log,
 		.max_clients = options->max_viewers,
+		.input = input_get_sink(&program->input),
 	};
 	int err = oriel_share_create(program->loop, &share_options, &program->share);
 	if (err < 0) {
@@ -230,22 +233,36 @@ static int start(struct program *program, const struct options *options) {
 		return fail_start("signals", err);
 	}
 	err = start_device(program, options);
+	const struct input_options input_options = {
+		.loop = program->loop,
+		.log = program->log,
+		.keyboard_socket = options->keyboard_socket,
+		.tablet_sockets = options->tablet_sockets,
+		.n_tablets = options->n_tablets,
+	};
+	if (err == 0) {
+		err = input_init(&program->input, &input_options);
+	}
 	if (err == 0 && options->qemu_display) {
 		err = start_vmm_display(program);
 	}
 	if (err == 0 && options->display_socket != NULL) {
 		err = start_display_socket(program, options);
 	}
-	// The VMM comes last: who sees its socket may count on the display socket.
+	if (err == 0) {
+		err = input_listen(&program->input, &input_options);
+	}
+	// The VMM comes last: who sees its socket may count on the others.
 	return err == 0 ? start_vmm(program, options) : err;
 }
 
 static void finish(struct program *program) {
 	vmm_finish(&program->vmm);
 	door_finish(&program->viewers);
-	signals_guard_memory(NULL);
+	signals_unguard_memory();
 	oriel_gpu_destroy(program->gpu);
 	oriel_share_destroy(program->share);
+	input_finish(&program->input);
 	oriel_gpu_socket_destroy(program->gpu_socket);
 	oriel_renderer3d_destroy(program->renderer3d);
 	oriel_renderer_destroy(program->renderer);

@@ -36,6 +36,7 @@ void options_print_help(void) {
 	      "  -f, --fd=N                   serve the VMM on this connected socket, then exit\n"
 	      "      --once                   exit when the first VMM goes\n"
 	      "      --display-socket=PATH    let viewers connect to this socket\n"
+	      "      --keyboard-socket=PATH, --tablet-socket=PATH  serve input devices there\n"
 	      "      --heads=N                outputs, 1 to 16; default: as QEMU's device, or 1\n"
 	      "      --size=WxH               pixels of a head at first; default: 1280x800\n"
 	      "      --head=WxH[@HZ][,...]    one head; also dpi=N, mm=WxH, name=, serial=\n"
@@ -55,6 +56,8 @@ void options_print_help(void) {
 enum {
 	OPTION_ONCE = 256,
 	OPTION_DISPLAY_SOCKET,
+	OPTION_KEYBOARD_SOCKET,
+	OPTION_TABLET_SOCKET,
 	OPTION_HEADS,
 	OPTION_SIZE,
 	OPTION_HEAD,
@@ -84,6 +87,8 @@ static const struct option long_options[] = {
 	{ "fd", required_argument, NULL, 'f' },
 	{ "once", no_argument, NULL, OPTION_ONCE },
 	{ "display-socket", required_argument, NULL, OPTION_DISPLAY_SOCKET },
+	{ "keyboard-socket", required_argument, NULL, OPTION_KEYBOARD_SOCKET },
+	{ "tablet-socket", required_argument, NULL, OPTION_TABLET_SOCKET },
 	{ "heads", required_argument, NULL, OPTION_HEADS },
 	{ "size", required_argument, NULL, OPTION_SIZE },
 	{ "head", required_argument, NULL, OPTION_HEAD },
@@ -218,6 +223,13 @@ static int handle_socket_option(struct options *options, int option) {
 		}
 		options->fd = (int)number;
 		return 0;
+	case OPTION_KEYBOARD_SOCKET:
+		return parse_path(option, &options->keyboard_socket);
+	case OPTION_TABLET_SOCKET:
+		if (options->n_tablets == MAX_HEADS) {
+			return fail_usage("--tablet-socket: at most 16 of them");
+		}
+		return parse_path(option, &options->tablet_sockets[options->n_tablets++]);
 	default: // OPTION_DISPLAY_SOCKET
 		return parse_path(option, &options->display_socket);
 	}
@@ -325,6 +337,8 @@ static int handle_option(struct options *options, int option, const char *argume
 	case 's':
 	case 'f':
 	case OPTION_DISPLAY_SOCKET:
+	case OPTION_KEYBOARD_SOCKET:
+	case OPTION_TABLET_SOCKET:
 		return handle_socket_option(options, option);
 	case OPTION_HEADS:
 	case OPTION_SIZE:
@@ -387,6 +401,34 @@ static bool asks_for_capabilities(int argc, char **argv) {
 	return found;
 }
 
+/** Sockets that have the same path. */
+static int check_sockets(const struct options *options) {
+	struct {
+		const char *name, *path;
+	} sockets[3 + MAX_HEADS] = {
+		{ "socket-path", options->socket_path },
+		{ "display-socket", options->display_socket },
+		{ "keyboard-socket", options->keyboard_socket },
+	};
+	for (uint32_t i = 0; i < options->n_tablets; i++) {
+		sockets[3 + i].name = "tablet-socket";
+		sockets[3 + i].path = options->tablet_sockets[i];
+	}
+	for (size_t i = 0; i < 3 + options->n_tablets; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (sockets[i].path == NULL || sockets[k].path == NULL ||
+					strcmp(sockets[i].path, sockets[k].path) != 0) {
+				continue;
+			}
+			char text[128];
+			snprintf(text, sizeof(text), "--%s and --%s need different paths",
+					sockets[k].name, sockets[i].name);
+			return fail_usage(text);
+		}
+	}
+	return 0;
+}
+
 /** What contradicts, or is missing. */
 static int check_together(const struct options *options) {
 	if (options->n_described > 0 && (options->n_heads > 0 || options->width > 0)) {
@@ -398,11 +440,7 @@ static int check_together(const struct options *options) {
 	if (options->socket_path == NULL && options->fd < 0) {
 		return fail_usage("--socket-path or --fd is needed");
 	}
-	if (options->socket_path != NULL && options->display_socket != NULL &&
-			strcmp(options->socket_path, options->display_socket) == 0) {
-		return fail_usage("--socket-path and --display-socket need different paths");
-	}
-	return 0;
+	return check_sockets(options);
 }
 
 int options_parse(int argc, char **argv, struct options *ret) {

@@ -27,7 +27,10 @@ struct options {
 	const char *socket_path; // NULL: fd is given
 	int fd;                  // -1: socket_path is given
 	bool once;
-	const char *display_socket; // NULL: none
+	const char *display_socket;     // NULL: none
+	const char *keyboard_socket;    // NULL: none
+	const char *tablet_sockets[16]; // of the first n_tablets heads
+	uint32_t n_tablets;
 
 	uint32_t n_heads;      // 0: not said
 	struct head heads[16]; // those that are described: the first n_described

@@ -5,19 +5,33 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+#include <assert.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 /** A signal handler is given no argument of ours, so this is the program's one global. */
-static struct oriel_memory *guarded_memory;
+static struct {
+	struct oriel_memory *memories[SIGNALS_MAX_MEMORIES];
+	volatile sig_atomic_t n;
+} guarded;
+
+static bool mend(void *address) {
+	for (int i = 0; i < guarded.n; i++) {
+		if (oriel_memory_handle_fault(guarded.memories[i], address)) {
+			return true;
+		}
+	}
+	return false;
+}
 
 static void handle_bus_error(int number, siginfo_t *info, void *context) {
 	(void)context;
 	// A si_code above 0 is the kernel's: only then does si_addr mean anything.
-	if (info->si_code > 0 && oriel_memory_handle_fault(guarded_memory, info->si_addr)) {
+	if (info->si_code > 0 && mend(info->si_addr)) {
 		return;
 	}
 	// Not ours: die of it, as if there were no handler. It is delivered on return.
@@ -28,14 +42,16 @@ static void handle_bus_error(int number, siginfo_t *info, void *context) {
 void signals_guard_memory(struct oriel_memory *memory) {
 	struct sigaction action = { .sa_flags = SA_SIGINFO };
 	sigemptyset(&action.sa_mask);
-	if (memory == NULL) {
-		signal(SIGBUS, SIG_DFL);
-		guarded_memory = NULL;
-		return;
-	}
-	guarded_memory = memory;
+	assert((unsigned int)guarded.n < SIGNALS_MAX_MEMORIES);
+	guarded.memories[guarded.n] = memory;
+	guarded.n++;
 	action.sa_sigaction = handle_bus_error;
 	sigaction(SIGBUS, &action, NULL); // cannot fail: SIGBUS is a signal that may be caught
+}
+
+void signals_unguard_memory(void) {
+	signal(SIGBUS, SIG_DFL);
+	guarded.n = 0;
 }
 
 static void handle_signalfd(void *user, int fd, uint32_t events) {
