@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "render/remote/host.h"
+#include "render/request.h"
 
 #include <string.h>
 #include <sys/epoll.h>
@@ -245,22 +246,7 @@ static int decode_image(struct oriel_render_host *host,
 	}
 	int err = take_file(host, request->fd_number, &own->fd);
 	own->op.image.fd = own->fd;
-	own->op.image.size = request->image.size;
 	return err;
-}
-
-static void decode_resource(const struct oriel_render_link_request *request,
-		struct oriel_render3d_resource *ret) {
-	ret->target = request->resource.target;
-	ret->format = request->resource.format;
-	ret->bind = request->resource.bind;
-	ret->width = request->resource.width;
-	ret->height = request->resource.height;
-	ret->depth = request->resource.depth;
-	ret->array_size = request->resource.array_size;
-	ret->last_level = request->resource.last_level;
-	ret->n_samples = request->resource.n_samples;
-	ret->flags = request->resource.flags;
 }
 
 int oriel_render_host_decode(struct oriel_render_host *host,
@@ -269,55 +255,20 @@ int oriel_render_host_decode(struct oriel_render_host *host,
 	*own = (struct host_op){ .host = host, .fd = -1 };
 	oriel_list_init(&own->link);
 	oriel_backing_init(&own->backing, &host->budget);
-	op->type = (enum oriel_render3d_type)request->type;
-	op->ctx_id = request->ctx_id;
-	op->resource_id = request->resource_id;
 	own->sequence = request->sequence;
-	switch ((enum oriel_render_link_type)request->type) {
-	case ORIEL_RENDER_LINK_CREATE_CONTEXT:
-		op->context.capset_id = request->context.capset_id;
-		memcpy(op->context.name, request->context.name, sizeof(request->context.name));
-		op->context.name[ORIEL_CONTEXT_NAME_SIZE - 1] = '\0';
-		return 0;
-	case ORIEL_RENDER_LINK_CREATE_RESOURCE:
-		decode_resource(request, &op->resource);
-		return 0;
-	case ORIEL_RENDER_LINK_ATTACH_BACKING:
+	oriel_render3d_read_request(request, op);
+	switch (op->type) {
+	case ORIEL_RENDER3D_ATTACH_BACKING:
 		return decode_backing(host, request, own);
-	case ORIEL_RENDER_LINK_TRANSFER_TO_HOST:
-	case ORIEL_RENDER_LINK_TRANSFER_FROM_HOST:
-		op->transfer.box = request->transfer.box;
-		op->transfer.offset = request->transfer.offset;
-		op->transfer.level = request->transfer.level;
-		op->transfer.stride = request->transfer.stride;
-		op->transfer.layer_stride = request->transfer.layer_stride;
-		return 0;
-	case ORIEL_RENDER_LINK_SUBMIT:
+	case ORIEL_RENDER3D_SUBMIT:
 		return decode_commands(host, request, own);
-	case ORIEL_RENDER_LINK_FENCE:
-		op->fence.is_global = request->fence.is_global != 0;
-		op->fence.ring_idx = (uint8_t)request->fence.ring_idx;
-		return 0;
-	case ORIEL_RENDER_LINK_ADD_IMAGE:
+	case ORIEL_RENDER3D_ADD_IMAGE:
 		return decode_image(host, request, own);
-	case ORIEL_RENDER_LINK_READ_PIXELS:
-		op->read.image_id = request->read.image_id;
-		op->read.rect = request->read.rect;
-		op->read.offset = request->read.offset;
-		op->read.stride = request->read.stride;
-		return 0;
-	case ORIEL_RENDER_LINK_SET_MEMORY:
+	case ORIEL_RENDER3D_SET_MEMORY:
 		return decode_memory(host, request, own);
-	case ORIEL_RENDER_LINK_DESTROY_CONTEXT:
-	case ORIEL_RENDER_LINK_ATTACH_RESOURCE:
-	case ORIEL_RENDER_LINK_DETACH_RESOURCE:
-	case ORIEL_RENDER_LINK_UNREF_RESOURCE:
-	case ORIEL_RENDER_LINK_DETACH_BACKING:
-	case ORIEL_RENDER_LINK_REMOVE_IMAGE:
-	case ORIEL_RENDER_LINK_RESET:
-		return 0;
+	default:
+		return 0; // nothing but what the request says itself
 	}
-	return -EPROTO;
 }
 
 void oriel_render_host_finish_op(struct host_op *own) {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "render/remote/state.h"
+#include "render/request.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -22,13 +23,6 @@
 #define SLOT_BITS 12u
 
 static_assert(1u << SLOT_BITS == ORIEL_RENDER_LINK_N_REPLIES, "a slot for each reply");
-// The protocol's numbers are the interface's.
-static_assert((int)ORIEL_RENDER_LINK_CREATE_CONTEXT == (int)ORIEL_RENDER3D_CREATE_CONTEXT &&
-				(int)ORIEL_RENDER_LINK_SUBMIT == (int)ORIEL_RENDER3D_SUBMIT &&
-				(int)ORIEL_RENDER_LINK_RESET == (int)ORIEL_RENDER3D_RESET &&
-				(int)ORIEL_RENDER_LINK_RESET + 1 == (int)ORIEL_RENDER3D_N_TYPES,
-		"the numbers of operations are part of the protocol");
-
 static struct remote_record *take_record(struct oriel_remote *remote) {
 	if (oriel_list_is_empty(&remote->free_records)) {
 		return calloc(1, sizeof(struct remote_record));
@@ -197,53 +191,6 @@ static int check_op(const struct oriel_render3d_op *op) {
  * The request ring.
  */
 
-static void encode_body(const struct oriel_render3d_op *op, struct oriel_render_link_request *m) {
-	switch (op->type) {
-	case ORIEL_RENDER3D_CREATE_CONTEXT:
-		m->context.capset_id = op->context.capset_id;
-		memcpy(m->context.name, op->context.name, sizeof(m->context.name));
-		return;
-	case ORIEL_RENDER3D_CREATE_RESOURCE:
-		m->resource.target = op->resource.target;
-		m->resource.format = op->resource.format;
-		m->resource.bind = op->resource.bind;
-		m->resource.width = op->resource.width;
-		m->resource.height = op->resource.height;
-		m->resource.depth = op->resource.depth;
-		m->resource.array_size = op->resource.array_size;
-		m->resource.last_level = op->resource.last_level;
-		m->resource.n_samples = op->resource.n_samples;
-		m->resource.flags = op->resource.flags;
-		return;
-	case ORIEL_RENDER3D_TRANSFER_TO_HOST:
-	case ORIEL_RENDER3D_TRANSFER_FROM_HOST:
-		m->transfer.box = op->transfer.box;
-		m->transfer.offset = op->transfer.offset;
-		m->transfer.level = op->transfer.level;
-		m->transfer.stride = op->transfer.stride;
-		m->transfer.layer_stride = op->transfer.layer_stride;
-		return;
-	case ORIEL_RENDER3D_FENCE:
-		m->fence.is_global = op->fence.is_global ? 1 : 0;
-		m->fence.ring_idx = op->fence.ring_idx;
-		return;
-	case ORIEL_RENDER3D_ADD_IMAGE:
-		m->image.size = op->image.size;
-		return;
-	case ORIEL_RENDER3D_READ_PIXELS:
-		m->read.image_id = op->read.image_id;
-		m->read.rect = op->read.rect;
-		m->read.offset = op->read.offset;
-		m->read.stride = op->read.stride;
-		return;
-	case ORIEL_RENDER3D_SET_MEMORY:
-		m->memory.n_regions = (uint32_t)oriel_mem_map_count_regions(op->map);
-		return;
-	default: // nothing but ids, or a payload
-		return;
-	}
-}
-
 static void push_request(struct oriel_remote *remote, struct remote_record *record,
 		uint32_t fd_number) {
 	const struct oriel_render3d_op *op = record->op;
@@ -256,7 +203,7 @@ static void push_request(struct oriel_remote *remote, struct remote_record *reco
 		.payload_offset = record->payload_offset,
 		.payload_size = record->payload_size,
 	};
-	encode_body(op, &request);
+	oriel_render3d_write_request(op, &request);
 	uint8_t slot[ORIEL_RENDER_LINK_REQUEST_SIZE];
 	struct oriel_writer w = oriel_writer_of(slot, sizeof(slot));
 	oriel_render_link_encode_request(&w, &request);

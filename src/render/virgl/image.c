@@ -72,9 +72,9 @@ void virgl_remove_all_images(struct virgl *virgl) {
 
 /** Whether a resource has a level 0 that is rows of pixels. */
 static bool resource_is_picture(const struct virgl_resource *res) {
-	struct virgl_block block;
+	struct oriel_virgl_block block;
 	return (res->desc.target == VIRGL_TARGET_2D || res->desc.target == VIRGL_TARGET_RECT) &&
-	       res->desc.n_samples <= 1 && virgl_format_get_block(res->desc.format, &block) &&
+	       res->desc.n_samples <= 1 && oriel_virgl_get_block(res->desc.format, &block) &&
 	       block.width == 1 && block.size == PIXEL_SIZE;
 }
 

@@ -3,7 +3,7 @@
  * Resources of virglrenderer, their backing, and transfers.
  *
  * What virglrenderer 0.10.4 does wrong is kept from it here:
- *  - sums of a transfer wrap at 32 bits: the extent is checked beforehand (format.c);
+ *  - sums of a transfer wrap at 32 bits: the extent is checked beforehand (virgl_format.c);
  *  - of a box of several layers it reads back only one: layers are transferred one by one;
  *  - it reads a buffer whose format has more than a byte a texel behind its end: buffers are always
  *    made with a format of one byte, theirs means nothing;
@@ -71,7 +71,7 @@ static int resource_create(struct virgl *virgl, const struct virgl_resource *res
 
 int virgl_create_resource(struct virgl *virgl, const struct oriel_render3d_op *op) {
 	const struct oriel_render3d_resource *desc = &op->resource;
-	int err = virgl_resource_check(desc, VIRGL_MAX_RESOURCE_SIZE);
+	int err = oriel_virgl_check_resource(desc, VIRGL_MAX_RESOURCE_SIZE);
 	if (err != 0) {
 		return err;
 	}
@@ -207,8 +207,9 @@ int virgl_run_transfer(struct virgl *virgl, const struct oriel_render3d_op *op) 
 	if (res->iovecs == NULL) {
 		return -EOPNOTSUPP;
 	}
-	struct virgl_extent extent;
-	int err = virgl_transfer_resolve(&res->desc, &op->transfer, res->backing_size, &extent);
+	struct oriel_virgl_extent extent;
+	int err = oriel_virgl_resolve_transfer(&res->desc, &op->transfer, res->backing_size,
+			&extent);
 	if (err != 0) {
 		return err;
 	}

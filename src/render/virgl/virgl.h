@@ -24,7 +24,7 @@
 #include "oriel/loop.h"
 #include "render/render3d.h"
 #include "render/virgl/egl.h"
-#include "render/virgl/format.h"
+#include "render/virgl_format.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -4,10 +4,11 @@
  * takes, whether a resource can exist, and which bytes of a backing a transfer touches. Pure.
  *
  * virglrenderer checks these too, but older versions in 32 bits, and not all of them: see
- * resource.c.
+ * virgl/resource.c. It is not of virgl/ alone: who records a renderer's work must know what a
+ * transfer reads.
  */
-#ifndef ORIEL_VIRGL_FORMAT_H
-#define ORIEL_VIRGL_FORMAT_H
+#ifndef ORIEL_RENDER_VIRGL_FORMAT_H
+#define ORIEL_RENDER_VIRGL_FORMAT_H
 
 #include "base/compiler.h"
 #include "render/render3d.h"
@@ -16,7 +17,7 @@
 #include <stdint.h>
 
 /** Targets, as RESOURCE_CREATE_3D has them. */
-enum virgl_target {
+enum oriel_virgl_target {
 	VIRGL_TARGET_BUFFER = 0,
 	VIRGL_TARGET_1D = 1,
 	VIRGL_TARGET_2D = 2,
@@ -29,13 +30,13 @@ enum virgl_target {
 };
 
 /** Texels are stored in blocks; one texel a block, unless the format is a compressed one. */
-struct virgl_block {
+struct oriel_virgl_block {
 	uint8_t width, height; // texels
 	uint8_t size;          // bytes
 };
 
 /** The block of a format, or false if that is not a format in which one image is one plane. */
-bool virgl_format_get_block(uint32_t format, struct virgl_block *ret);
+bool oriel_virgl_get_block(uint32_t format, struct oriel_virgl_block *ret);
 
 /**
  * Whether such a resource can exist at all, whatever the GPU is.
@@ -43,10 +44,10 @@ bool virgl_format_get_block(uint32_t format, struct virgl_block *ret);
  * Returns 0, -EINVAL, or -ENOMEM if its texels take more than limit_bytes.
  */
 ORIEL_MUST_CHECK
-int virgl_resource_check(const struct oriel_render3d_resource *res, uint64_t limit_bytes);
+int oriel_virgl_check_resource(const struct oriel_render3d_resource *res, uint64_t limit_bytes);
 
 /** A transfer, resolved: each layer of the box is height_blocks rows of row_size bytes. */
-struct virgl_extent {
+struct oriel_virgl_extent {
 	uint32_t row_size;
 	uint32_t stride;
 	uint32_t height_blocks;
@@ -61,8 +62,8 @@ struct virgl_extent {
  * An empty box is not allowed. Returns 0 or -EINVAL.
  */
 ORIEL_MUST_CHECK
-int virgl_transfer_resolve(const struct oriel_render3d_resource *res,
+int oriel_virgl_resolve_transfer(const struct oriel_render3d_resource *res,
 		const struct oriel_render3d_transfer *transfer, uint64_t backing_size,
-		struct virgl_extent *ret);
+		struct oriel_virgl_extent *ret);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* See format.h. The numbers are those of the virgl protocol. */
-#include "render/virgl/format.h"
+/* See virgl_format.h. The numbers are those of the virgl protocol. */
+#include "render/virgl_format.h"
 
 #include "base/arith.h"
 
@@ -38,7 +38,7 @@ static const struct family families[] = {
 /** Formats first to last, all with this block. */
 struct run {
 	uint16_t first, last;
-	struct virgl_block block;
+	struct oriel_virgl_block block;
 };
 
 static const struct run runs[] = {
@@ -147,12 +147,12 @@ static const uint8_t astc_blocks[][2] = {
 	{ 12, 12 },
 };
 
-bool virgl_format_get_block(uint32_t format, struct virgl_block *ret) {
+bool oriel_virgl_get_block(uint32_t format, struct oriel_virgl_block *ret) {
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(families); i++) {
 		const struct family *f = &families[i];
 		if (format >= f->first && format <= f->last) {
 			uint32_t n_channels = (format - f->first) % 4 + 1;
-			*ret = (struct virgl_block){ 1, 1,
+			*ret = (struct oriel_virgl_block){ 1, 1,
 				(uint8_t)(n_channels * f->channel_size) };
 			return true;
 		}
@@ -166,7 +166,7 @@ bool virgl_format_get_block(uint32_t format, struct virgl_block *ret) {
 	size_t n_astc = ORIEL_ARRAY_LEN(astc_blocks);
 	if (format >= ASTC_FIRST && format < ASTC_FIRST + 2 * n_astc) {
 		const uint8_t *block = astc_blocks[(format - ASTC_FIRST) % n_astc];
-		*ret = (struct virgl_block){ block[0], block[1], 16 };
+		*ret = (struct oriel_virgl_block){ block[0], block[1], 16 };
 		return true;
 	}
 	return false;
@@ -236,9 +236,9 @@ static bool levels_are_valid(const struct oriel_render3d_resource *res) {
 	return res->last_level < 32 && largest >> res->last_level != 0;
 }
 
-int virgl_resource_check(const struct oriel_render3d_resource *res, uint64_t limit_bytes) {
-	struct virgl_block block;
-	if (!virgl_format_get_block(res->format, &block) || !shape_is_valid(res) ||
+int oriel_virgl_check_resource(const struct oriel_render3d_resource *res, uint64_t limit_bytes) {
+	struct oriel_virgl_block block;
+	if (!oriel_virgl_get_block(res->format, &block) || !shape_is_valid(res) ||
 			!levels_are_valid(res) || (res->flags & ~KNOWN_FLAGS) != 0) {
 		return -EINVAL;
 	}
@@ -263,7 +263,8 @@ static bool blocks_fit(uint32_t x, uint32_t len, uint32_t size, uint32_t per_blo
 }
 
 static bool box_is_valid(const struct oriel_render3d_resource *res,
-		const struct oriel_render3d_transfer *transfer, const struct virgl_block *block) {
+		const struct oriel_render3d_transfer *transfer,
+		const struct oriel_virgl_block *block) {
 	const struct oriel_box *box = &transfer->box;
 	if (box->width == 0 || box->height == 0 || box->depth == 0 ||
 			transfer->level > res->last_level) {
@@ -278,19 +279,19 @@ static bool box_is_valid(const struct oriel_render3d_resource *res,
 	       oriel_range_fits(box->z, box->depth, layers);
 }
 
-int virgl_transfer_resolve(const struct oriel_render3d_resource *res,
+int oriel_virgl_resolve_transfer(const struct oriel_render3d_resource *res,
 		const struct oriel_render3d_transfer *transfer, uint64_t backing_size,
-		struct virgl_extent *ret) {
-	struct virgl_block block;
+		struct oriel_virgl_extent *ret) {
+	struct oriel_virgl_block block;
 	if (res->target == VIRGL_TARGET_BUFFER) {
-		block = (struct virgl_block){ 1, 1, 1 }; // a buffer's places are bytes
-	} else if (!virgl_format_get_block(res->format, &block)) {
+		block = (struct oriel_virgl_block){ 1, 1, 1 }; // a buffer's places are bytes
+	} else if (!oriel_virgl_get_block(res->format, &block)) {
 		return -EINVAL;
 	}
 	if (!box_is_valid(res, transfer, &block)) {
 		return -EINVAL;
 	}
-	struct virgl_extent e = { 0 };
+	struct oriel_virgl_extent e = { 0 };
 	e.row_size = count_blocks(transfer->box.width, block.width) * block.size;
 	e.height_blocks = count_blocks(transfer->box.height, block.height);
 	uint32_t level_width = minify(res->width, transfer->level);

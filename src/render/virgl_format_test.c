@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Blocks, and resources and transfers at and beyond their limits. */
-#include "render/virgl/format.h"
+#include "render/virgl_format.h"
 
 #include "fixture/check.h"
 
@@ -13,7 +13,7 @@
 static const struct {
 	const char *name;
 	uint32_t format;
-	struct virgl_block block; // size 0: unknown
+	struct oriel_virgl_block block; // size 0: unknown
 } block_cases[] = {
 	{ "none", 0, { 0 } },
 	{ "B8G8R8A8", BGRA, { 1, 1, 4 } },
@@ -36,9 +36,9 @@ static const struct {
 static void test_blocks(void **state) {
 	(void)state;
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(block_cases); i++) {
-		struct virgl_block block = { 0 };
-		bool known = virgl_format_get_block(block_cases[i].format, &block);
-		const struct virgl_block *wanted = &block_cases[i].block;
+		struct oriel_virgl_block block = { 0 };
+		bool known = oriel_virgl_get_block(block_cases[i].format, &block);
+		const struct oriel_virgl_block *wanted = &block_cases[i].block;
 		CHECK(known == (wanted->size != 0), "%s", block_cases[i].name);
 		CHECK(block.width == wanted->width && block.height == wanted->height &&
 						block.size == wanted->size,
@@ -86,7 +86,7 @@ static const struct {
 static void test_resources(void **state) {
 	(void)state;
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(resource_cases); i++) {
-		int err = virgl_resource_check(&resource_cases[i].res, GIB);
+		int err = oriel_virgl_check_resource(&resource_cases[i].res, GIB);
 		CHECK(err == resource_cases[i].err, "%s: %d", resource_cases[i].name, err);
 	}
 }
@@ -126,8 +126,9 @@ static void test_transfers(void **state) {
 	const struct oriel_render3d_resource res = { VIRGL_TARGET_2D, BGRA, 2, 64, 32, 1, 1, 1, 0,
 		0 };
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(transfer_cases); i++) {
-		struct virgl_extent extent = { .size = 0 };
-		int err = virgl_transfer_resolve(&res, &transfer_cases[i].transfer, 8192, &extent);
+		struct oriel_virgl_extent extent = { .size = 0 };
+		int err = oriel_virgl_resolve_transfer(&res, &transfer_cases[i].transfer, 8192,
+				&extent);
 		CHECK(err == transfer_cases[i].err && extent.size == transfer_cases[i].size,
 				"%s: %d, %llu bytes", transfer_cases[i].name, err,
 				(unsigned long long)extent.size);
@@ -139,30 +140,31 @@ static void test_layers(void **state) {
 	const struct oriel_render3d_resource res = { VIRGL_TARGET_2D_ARRAY, BGRA, 2, 64, 32, 1, 3,
 		0, 0, 0 };
 	struct oriel_render3d_transfer transfer = { .box = { 0, 0, 1, 64, 32, 2 } };
-	struct virgl_extent extent;
-	assert_int_equal(virgl_transfer_resolve(&res, &transfer, 16384, &extent), 0);
+	struct oriel_virgl_extent extent;
+	assert_int_equal(oriel_virgl_resolve_transfer(&res, &transfer, 16384, &extent), 0);
 	assert_int_equal(extent.layer_stride, 8192);
-	assert_int_equal(virgl_transfer_resolve(&res, &transfer, 16383, &extent), -EINVAL);
+	assert_int_equal(oriel_virgl_resolve_transfer(&res, &transfer, 16383, &extent), -EINVAL);
 	transfer.layer_stride = 8191;
-	assert_int_equal(virgl_transfer_resolve(&res, &transfer, 16384, &extent), -EINVAL);
+	assert_int_equal(oriel_virgl_resolve_transfer(&res, &transfer, 16384, &extent), -EINVAL);
 	transfer.layer_stride = UINT32_MAX;
-	assert_int_equal(virgl_transfer_resolve(&res, &transfer, UINT32_MAX, &extent), -EINVAL);
+	assert_int_equal(oriel_virgl_resolve_transfer(&res, &transfer, UINT32_MAX, &extent),
+			-EINVAL);
 }
 
 static void test_compressed(void **state) {
 	(void)state;
 	const struct oriel_render3d_resource res = { VIRGL_TARGET_2D, DXT1, 2, 10, 9, 1, 1, 0, 0,
 		0 };
-	struct virgl_extent extent;
+	struct oriel_virgl_extent extent;
 	struct oriel_render3d_transfer transfer = { .box = { 0, 0, 0, 10, 9, 1 } };
-	assert_int_equal(virgl_transfer_resolve(&res, &transfer, 9 * 8, &extent), 0);
+	assert_int_equal(oriel_virgl_resolve_transfer(&res, &transfer, 9 * 8, &extent), 0);
 	assert_int_equal(extent.size, 9 * 8); // 3 x 3 blocks
 	transfer.box = (struct oriel_box){ 8, 8, 0, 2, 1, 1 };
-	assert_int_equal(virgl_transfer_resolve(&res, &transfer, 72, &extent), 0);
+	assert_int_equal(oriel_virgl_resolve_transfer(&res, &transfer, 72, &extent), 0);
 	transfer.box = (struct oriel_box){ 2, 0, 0, 4, 4, 1 };
-	assert_int_equal(virgl_transfer_resolve(&res, &transfer, 72, &extent), -EINVAL);
+	assert_int_equal(oriel_virgl_resolve_transfer(&res, &transfer, 72, &extent), -EINVAL);
 	transfer.box = (struct oriel_box){ 0, 0, 0, 5, 4, 1 };
-	assert_int_equal(virgl_transfer_resolve(&res, &transfer, 72, &extent), -EINVAL);
+	assert_int_equal(oriel_virgl_resolve_transfer(&res, &transfer, 72, &extent), -EINVAL);
 }
 
 int main(void) {
