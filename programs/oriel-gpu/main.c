@@ -293,7 +293,10 @@ static int fork_supervisor(struct program *program, const struct options *option
 	snprintf(level, sizeof(level), "--log-level=%s", levels[options->log_level]);
 	describe_memory(memory, sizeof(memory), options->max_render_memory_bytes);
 	char *const arguments[] = { gpu, level, memory, NULL };
-	int err = supervisor_init(&program->supervisor, options->render_program, arguments);
+	const struct supervisor_options supervisor_options = { .program = options->render_program,
+		.arguments = arguments,
+		.dump = options->render_dump };
+	int err = supervisor_init(&program->supervisor, &supervisor_options);
 	return err < 0 ? fail_start("supervisor", err) : 0;
 }
 

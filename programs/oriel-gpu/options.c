@@ -43,6 +43,7 @@ void options_print_help(void) {
 	      "      --qemu-display=HOW       'pixels' or 'off'; default: pixels\n"
 	      "      --renderer=GPU           3D: auto, software, node:PATH, pci:ADDRESS or\n"
 	      "                               egl:N; default: none\n"
+	      "      --render-dump=FILE       record what 3D is asked for; see oriel-render(1)\n"
 	      "  limits, each --max-...: resources, host-memory, backing-entries, dimension,\n"
 	      "          backing-memory, contexts, 3d-memory, render-memory, submit-size,\n"
 	      "          viewers; and --render-timeout, --fence-timeout in seconds\n"
@@ -66,6 +67,7 @@ enum {
 	OPTION_RENDER_PROGRAM,
 	OPTION_RENDER_TIMEOUT,
 	OPTION_FENCE_TIMEOUT,
+	OPTION_RENDER_DUMP,
 	OPTION_MAX_CONTEXTS,
 	OPTION_MAX_3D_MEMORY,
 	OPTION_MAX_RENDER_MEMORY,
@@ -97,6 +99,7 @@ static const struct option long_options[] = {
 	{ "render-program", required_argument, NULL, OPTION_RENDER_PROGRAM },
 	{ "render-timeout", required_argument, NULL, OPTION_RENDER_TIMEOUT },
 	{ "fence-timeout", required_argument, NULL, OPTION_FENCE_TIMEOUT },
+	{ "render-dump", required_argument, NULL, OPTION_RENDER_DUMP },
 	{ "max-contexts", required_argument, NULL, OPTION_MAX_CONTEXTS },
 	{ "max-3d-memory", required_argument, NULL, OPTION_MAX_3D_MEMORY },
 	{ "max-render-memory", required_argument, NULL, OPTION_MAX_RENDER_MEMORY },
@@ -317,6 +320,8 @@ static int handle_renderer_option(struct options *options, int option) {
 		return parse_timeout(option, &options->render_timeout_ms);
 	case OPTION_FENCE_TIMEOUT:
 		return parse_timeout(option, &options->fence_timeout_ms);
+	case OPTION_RENDER_DUMP:
+		return parse_path(option, &options->render_dump);
 	default: // OPTION_RENDERER
 		if (strcmp(optarg, "none") == 0) {
 			options->renderer = NULL;
@@ -365,6 +370,7 @@ static int handle_option(struct options *options, int option, const char *argume
 	case 'r':
 	case 'v':
 	case OPTION_RENDERER:
+	case OPTION_RENDER_DUMP:
 	case OPTION_RENDER_PROGRAM:
 	case OPTION_RENDER_TIMEOUT:
 	case OPTION_FENCE_TIMEOUT:
@@ -433,6 +439,9 @@ static int check_sockets(const struct options *options) {
 static int check_together(const struct options *options) {
 	if (options->n_described > 0 && (options->n_heads > 0 || options->width > 0)) {
 		return fail_usage("--head stands for --heads and --size; give only one of them");
+	}
+	if (options->render_dump != NULL && options->renderer == NULL) {
+		return fail_usage("--render-dump needs a --renderer");
 	}
 	if (options->socket_path != NULL && options->fd >= 0) {
 		return fail_usage("--socket-path and --fd exclude each other");

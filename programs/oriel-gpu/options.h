@@ -40,6 +40,7 @@ struct options {
 
 	const char *renderer;       // the GPU that renders 3D; NULL: 2D only
 	const char *render_program; // NULL: the one beside this program
+	const char *render_dump;    // NULL: nothing is recorded
 	char render_node[4096];     // renderer, if it was put together
 	uint32_t render_timeout_ms; // of an operation; 0: not given
 	uint32_t fence_timeout_ms;

@@ -31,7 +31,7 @@
 
 enum { WORD_START = 's', WORD_KILL = 'k' };
 
-static void run_supervisor(int fd, const char *program, char *const *arguments)
+static void run_supervisor(int fd, const struct supervisor_options *options)
 		__attribute__((noreturn));
 
 /** The renderer beside this program, or in the build folder beside this program's. */
@@ -63,7 +63,7 @@ bool supervisor_has_program(void) {
 	return find_program(path, sizeof(path)) == 0;
 }
 
-int supervisor_init(struct supervisor *supervisor, const char *program, char *const *arguments) {
+int supervisor_init(struct supervisor *supervisor, const struct supervisor_options *options) {
 	*supervisor = (struct supervisor){ .fd = -1 };
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
@@ -72,7 +72,7 @@ int supervisor_init(struct supervisor *supervisor, const char *program, char *co
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)close(ends[0]);
-		run_supervisor(ends[1], program, arguments);
+		run_supervisor(ends[1], options);
 	}
 	int err = pid < 0 ? oriel_errno() : 0;
 	oriel_fd_close(&ends[1]);
@@ -180,18 +180,34 @@ static int receive_word(int fd, int *ret_fd) {
 	return word;
 }
 
-static void exec_renderer(const char *program, char *const *arguments, int fd, pid_t supervisor)
-		__attribute__((noreturn));
+static void exec_renderer(const struct supervisor_options *options, const char *program, int fd,
+		pid_t supervisor) __attribute__((noreturn));
 
-static void exec_renderer(const char *program, char *const *arguments, int fd, pid_t supervisor) {
-	char *argv[MAX_ARGUMENTS + 3] = { (char *)(uintptr_t) "oriel-render" };
+/** The first renderer's recording is FILE, the next one's FILE.2. */
+static void name_dump(const struct supervisor_options *options, char *ret, size_t size) {
+	if (options->n_starts <= 1) {
+		snprintf(ret, size, "--dump=%s", options->dump);
+	} else {
+		snprintf(ret, size, "--dump=%s.%u", options->dump, options->n_starts);
+	}
+}
+
+static void exec_renderer(const struct supervisor_options *options, const char *program, int fd,
+		pid_t supervisor) {
+	char *argv[MAX_ARGUMENTS + 4] = { (char *)(uintptr_t) "oriel-render" };
+	char *const *arguments = options->arguments;
 	char link[32];
+	char dump[PATH_MAX + 32];
 	size_t n = 1;
 	for (; arguments[n - 1] != NULL && n <= MAX_ARGUMENTS; n++) {
 		argv[n] = arguments[n - 1];
 	}
 	snprintf(link, sizeof(link), "--fd=%d", fd);
-	argv[n] = link;
+	argv[n++] = link;
+	if (options->dump != NULL) {
+		name_dump(options, dump, sizeof(dump));
+		argv[n] = dump;
+	}
 	sigset_t none;
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -207,8 +223,9 @@ static void exec_renderer(const char *program, char *const *arguments, int fd, p
 }
 
 /** Start the renderer. Returns its pid, or -1. */
-static pid_t start_renderer(const char *program, char *const *arguments, int fd) {
+static pid_t start_renderer(struct supervisor_options *options, int fd) {
 	char found[PATH_MAX];
+	const char *program = options->program;
 	if (program == NULL) {
 		if (find_program(found, sizeof(found)) < 0) {
 			fputs("oriel-gpu: there is no oriel-render beside it; --render-program "
@@ -219,10 +236,11 @@ static pid_t start_renderer(const char *program, char *const *arguments, int fd)
 		}
 		program = found;
 	}
+	options->n_starts++;
 	const pid_t supervisor = getpid();
 	pid_t pid = fork();
 	if (pid == 0) {
-		exec_renderer(program, arguments, fd, supervisor);
+		exec_renderer(options, program, fd, supervisor);
 	}
 	return pid;
 }
@@ -234,11 +252,11 @@ static void tell_end(int fd, int status) {
 }
 
 /** One word from oriel-gpu. Returns whether there will be more. */
-static bool obey(int fd, pid_t *renderer, const char *program, char *const *arguments) {
+static bool obey(int fd, pid_t *renderer, struct supervisor_options *options) {
 	int link;
 	int word = receive_word(fd, &link);
 	if (word == WORD_START && link >= 0 && *renderer <= 0) {
-		*renderer = start_renderer(program, arguments, link);
+		*renderer = start_renderer(options, link);
 		if (*renderer <= 0) {
 			tell_end(fd, 127 << 8);
 		}
@@ -259,7 +277,8 @@ static void reap(int fd, pid_t *renderer) {
 	}
 }
 
-static void run_supervisor(int fd, const char *program, char *const *arguments) {
+static void run_supervisor(int fd, const struct supervisor_options *options) {
+	struct supervisor_options own = *options;
 	(void)prctl(PR_SET_NAME, "oriel-super");
 	// Ctrl-C, and a terminal that closes, are for oriel-gpu to judge; this process ends with
 	// it.
@@ -289,7 +308,7 @@ static void run_supervisor(int fd, const char *program, char *const *arguments) 
 		}
 		reap(fd, &renderer);
 		if (polled[0].revents != 0) {
-			goes_on = obey(fd, &renderer, program, arguments);
+			goes_on = obey(fd, &renderer, &own);
 		}
 	}
 	if (renderer > 0) {

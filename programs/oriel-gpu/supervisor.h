@@ -22,6 +22,14 @@
 /** The renderer has ended; status is waitpid()'s. */
 typedef void (*supervisor_exit_fn)(void *user, int status);
 
+/** What it starts. All is borrowed. */
+struct supervisor_options {
+	const char *program;    // NULL: the oriel-render beside this one
+	char *const *arguments; // end with NULL; "--fd=N" comes behind them
+	const char *dump; // NULL, or where the first renderer records; FILE.2 is the next one's
+	unsigned int n_starts; // 0
+};
+
 /** oriel-gpu's end. All zeros, but fd -1, is one that was never begun. */
 struct supervisor {
 	int fd; // SOCK_SEQPACKET
@@ -35,14 +43,12 @@ struct supervisor {
 bool supervisor_has_program(void);
 
 /**
- * Fork the supervisor, before there are threads, descriptors or signal handlers. It runs program
- * (NULL: the oriel-render beside this one) with these arguments, which end with NULL, and
- * "--fd=N" behind them.
+ * Fork the supervisor, before there are threads, descriptors or signal handlers.
  *
  * Returns 0 or -errno; only in oriel-gpu.
  */
 ORIEL_MUST_CHECK
-int supervisor_init(struct supervisor *supervisor, const char *program, char *const *arguments);
+int supervisor_init(struct supervisor *supervisor, const struct supervisor_options *options);
 
 /** Call fn from the loop for each renderer that ends. Returns 0, -ENOMEM, or -errno. */
 ORIEL_MUST_CHECK

@@ -8,7 +8,9 @@
  */
 #include "base/fd.h"
 #include "common/log.h"
+#include "oriel-render/dump.h"
 #include "oriel-render/options.h"
+#include "oriel-render/play.h"
 #include "oriel-render/probe.h"
 
 #include <errno.h>
@@ -33,6 +35,7 @@ enum {
 
 struct program {
 	struct oriel_log_sink log;
+	struct dump dump;
 	bool done;
 	int err;
 };
@@ -63,6 +66,7 @@ static void set_limits(const struct options *options) {
 static int serve(struct program *program, const struct options *options) {
 	struct oriel_loop *loop = NULL;
 	struct oriel_renderer3d *renderer = NULL;
+	struct oriel_renderer3d *recorder = NULL;
 	struct oriel_render_host *host = NULL;
 	int fd = options->fd;
 	const struct oriel_virgl_options virgl_options = { .size = sizeof(virgl_options),
@@ -76,14 +80,19 @@ static int serve(struct program *program, const struct options *options) {
 	if (err == 0) {
 		err = oriel_virgl_renderer_create(loop, &virgl_options, &renderer);
 	}
+	if (err == 0 && options->dump != NULL) {
+		err = dump_start(&program->dump, loop, renderer, &recorder);
+	}
 	if (err == 0) {
-		err = oriel_render_host_create_take(loop, renderer, &host_options, fd, &host);
+		err = oriel_render_host_create_take(loop, recorder != NULL ? recorder : renderer,
+				&host_options, fd, &host);
 		fd = -1;
 	}
 	while (err == 0 && !program->done) {
 		err = oriel_loop_dispatch(loop, -1);
 	}
 	oriel_render_host_destroy(host);
+	oriel_renderer3d_destroy(recorder);
 	oriel_renderer3d_destroy(renderer);
 	oriel_loop_destroy(loop);
 	oriel_fd_close(&fd);
@@ -100,6 +109,8 @@ int main(int argc, char **argv) {
 	switch (options.action) {
 	case ACTION_PROBE:
 		return probe(&options) < 0 ? STATUS_FAILED : STATUS_OK;
+	case ACTION_PLAY:
+		return play(&options) != 0 ? STATUS_FAILED : STATUS_OK;
 	case ACTION_PRINT_VERSION:
 		printf("oriel-render %s\n", oriel_get_version());
 		return STATUS_OK;
@@ -118,5 +129,10 @@ int main(int argc, char **argv) {
 		fprintf(stderr, "oriel-render: --fd=%d: %s\n", options.fd, strerror(errno));
 		return STATUS_USAGE;
 	}
-	return serve(&program, &options) < 0 ? STATUS_FAILED : STATUS_OK;
+	if (dump_init(&program.dump, options.dump, &program.log) < 0) {
+		return STATUS_USAGE;
+	}
+	int err = serve(&program, &options);
+	dump_finish(&program.dump);
+	return err < 0 ? STATUS_FAILED : STATUS_OK;
 }

@@ -13,6 +13,7 @@
 void options_print_help(void) {
 	fputs("usage: oriel-render --fd=N [OPTION]...\n"
 	      "       oriel-render --probe [OPTION]...\n"
+	      "       oriel-render --play=FILE [OPTION]...\n"
 	      "\n"
 	      "Renders the 3D of one virtual machine, for oriel-gpu, which starts it.\n"
 	      "\n"
@@ -21,6 +22,11 @@ void options_print_help(void) {
 	      "                           default: auto\n"
 	      "      --max-memory=SIZE    memory that it may take, with a unit, as 6GiB, or\n"
 	      "                           'off'; default: off\n"
+	      "      --dump=FILE          record what it is asked for\n"
+	      "      --play=FILE          play such a recording, and compare\n"
+	      "      --tolerance=N        with --play: how much a channel may differ, 0 to 255;\n"
+	      "                           default: 0\n"
+	      "      --picture=FILE       with --play: write the last picture, as PPM\n"
 	      "      --log-level=LEVEL    error, warn, info or debug; default: info\n"
 	      "      --probe              print what it would render with, and exit\n"
 	      "      --version            print the version\n"
@@ -32,6 +38,10 @@ enum {
 	OPTION_FD = 256,
 	OPTION_RENDERER,
 	OPTION_MAX_MEMORY,
+	OPTION_DUMP,
+	OPTION_PLAY,
+	OPTION_TOLERANCE,
+	OPTION_PICTURE,
 	OPTION_LOG_LEVEL,
 	OPTION_PROBE,
 	OPTION_VERSION,
@@ -41,6 +51,10 @@ static const struct option long_options[] = {
 	{ "fd", required_argument, NULL, OPTION_FD },
 	{ "renderer", required_argument, NULL, OPTION_RENDERER },
 	{ "max-memory", required_argument, NULL, OPTION_MAX_MEMORY },
+	{ "dump", required_argument, NULL, OPTION_DUMP },
+	{ "play", required_argument, NULL, OPTION_PLAY },
+	{ "tolerance", required_argument, NULL, OPTION_TOLERANCE },
+	{ "picture", required_argument, NULL, OPTION_PICTURE },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "probe", no_argument, NULL, OPTION_PROBE },
 	{ "version", no_argument, NULL, OPTION_VERSION },
@@ -93,6 +107,22 @@ static int handle_option(void *user, int option) {
 			return fail("--max-memory: not a size with its unit, as 6GiB, or off");
 		}
 		return 0;
+	case OPTION_DUMP:
+		options->dump = optarg;
+		return 0;
+	case OPTION_PLAY:
+		options->action = ACTION_PLAY;
+		options->play = optarg;
+		return 0;
+	case OPTION_TOLERANCE:
+		if (oriel_parse_number(optarg, 255, &number) < 0) {
+			return fail("--tolerance: not a number from 0 to 255");
+		}
+		options->tolerance = (uint32_t)number;
+		return 0;
+	case OPTION_PICTURE:
+		options->picture = optarg;
+		return 0;
 	case OPTION_LOG_LEVEL:
 		return parse_log_level(&options->log_level);
 	case OPTION_PROBE:
@@ -120,6 +150,9 @@ int options_parse(int argc, char **argv, struct options *ret) {
 	}
 	if (optind < argc) {
 		return arguments_fail(&syntax, argv[optind], "not an option");
+	}
+	if (options.action != ACTION_PLAY && (options.tolerance > 0 || options.picture != NULL)) {
+		return fail("--tolerance and --picture go with --play");
 	}
 	if (options.action == ACTION_SERVE && options.fd < 0) {
 		return fail("--fd is needed; oriel-gpu --renderer=GPU starts this program by "

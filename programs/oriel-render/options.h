@@ -11,6 +11,7 @@
 enum action {
 	ACTION_SERVE,
 	ACTION_PROBE,
+	ACTION_PLAY,
 	ACTION_PRINT_VERSION,
 	ACTION_PRINT_HELP,
 };
@@ -21,6 +22,10 @@ struct options {
 	int fd; // the link; -1: not given
 	const char *gpu;
 	uint64_t max_memory_bytes; // 0: no limit
+	const char *dump;          // NULL: nothing is recorded
+	const char *play;          // ACTION_PLAY
+	const char *picture;       // NULL: none is written
+	uint32_t tolerance;
 	enum oriel_log_level log_level;
 };
 
