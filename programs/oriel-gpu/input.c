@@ -2,6 +2,7 @@
 /* See input.h. */
 #include "oriel-gpu/input.h"
 
+#include "common/log.h"
 #include "oriel-gpu/signals.h"
 
 #include <stdio.h>
@@ -18,9 +19,29 @@ static void handle_done(void *user, int err) {
 	(void)err;
 }
 
+/** A line of the device, or of its VMM: it says which of them. */
+static void log_line(enum oriel_log_level level, const char *msg, void *user) {
+	const struct input_device *device = user;
+	log_print(&device->program_log, level, "%s: %s", device->name, msg);
+}
+
+/** name is also its serial, which tells the guest which head a tablet belongs to. */
 static int init_device(struct input_device *device, const struct input_options *options,
-		const struct oriel_input_options *input_options) {
-	int err = oriel_input_create(options->loop, input_options, &device->input);
+		enum oriel_input_kind kind, const char *name) {
+	snprintf(device->name, sizeof(device->name), "%s", name);
+	device->program_log = options->log;
+	const struct oriel_log_sink log = {
+		.fn = log_line,
+		.user = device,
+		.max_level = options->log.max_level,
+	};
+	const struct oriel_input_options input_options = {
+		.size = sizeof(input_options),
+		.log = log,
+		.kind = kind,
+		.serial = name,
+	};
+	int err = oriel_input_create(options->loop, &input_options, &device->input);
 	if (err < 0) {
 		return fail_start("input device", err);
 	}
@@ -29,7 +50,7 @@ static int init_device(struct input_device *device, const struct input_options *
 	const struct vmm_options vmm_options = {
 		.loop = options->loop,
 		.device = virtio,
-		.log = options->log,
+		.log = log,
 		.handle_done = handle_done,
 	};
 	vmm_init(&device->vmm, &vmm_options);
@@ -37,29 +58,17 @@ static int init_device(struct input_device *device, const struct input_options *
 }
 
 static int init_keyboard(struct input *input, const struct input_options *options) {
-	const struct oriel_input_options keyboard = {
-		.size = sizeof(keyboard),
-		.log = options->log,
-		.kind = ORIEL_INPUT_KEYBOARD,
-	};
-	int err = init_device(&input->keyboard, options, &keyboard);
+	int err = init_device(&input->keyboard, options, ORIEL_INPUT_KEYBOARD, "keyboard");
 	if (err == 0) {
 		oriel_seat_set_keyboard(input->seat, input->keyboard.input);
 	}
 	return err;
 }
 
-/** Its serial says which head it belongs to. */
 static int init_tablet(struct input *input, const struct input_options *options, uint32_t head) {
-	char serial[16];
-	snprintf(serial, sizeof(serial), "head-%u", head);
-	const struct oriel_input_options tablet = {
-		.size = sizeof(tablet),
-		.log = options->log,
-		.kind = ORIEL_INPUT_TABLET,
-		.serial = serial,
-	};
-	int err = init_device(&input->tablets[head], options, &tablet);
+	char name[16];
+	snprintf(name, sizeof(name), "tablet-%u", head);
+	int err = init_device(&input->tablets[head], options, ORIEL_INPUT_TABLET, name);
 	return err == 0 ? oriel_seat_set_tablet(input->seat, head, input->tablets[head].input)
 			: err;
 }

@@ -17,6 +17,8 @@
 #define INPUT_MAX_TABLETS 16u
 
 struct input_device {
+	char name[16]; // for the log
+	struct oriel_log_sink program_log;
 	struct oriel_input *input;
 	struct vmm vmm;
 };

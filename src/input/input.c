@@ -40,21 +40,22 @@ int oriel_input_press(struct oriel_input *input, uint32_t code,
 	if (code >= ORIEL_INPUT_N_CODES || !oriel_input_has_code(&input->identity, EV_KEY, code)) {
 		return -ENOENT;
 	}
-	assert(input->n_holders[code] < UINT16_MAX);
-	input->n_holders[code]++;
 	if (!input->has_driver) {
 		return -ENOTCONN;
 	}
-	if (input->is_told[code]) {
-		return 0;
+	int result = 0;
+	if (!input->is_told[code]) {
+		int err = oriel_reports_press(&input->reports, (uint16_t)code, owner);
+		if (err < 0) {
+			return err;
+		}
+		input->is_told[code] = true;
+		schedule(input);
+		result = 1;
 	}
-	int err = oriel_reports_press(&input->reports, (uint16_t)code, owner);
-	if (err < 0) {
-		return err;
-	}
-	input->is_told[code] = true;
-	schedule(input);
-	return 1;
+	assert(input->n_holders[code] < UINT16_MAX);
+	input->n_holders[code]++;
+	return result;
 }
 
 bool oriel_input_release(struct oriel_input *input, uint32_t code,

@@ -58,7 +58,7 @@ const struct oriel_input_identity *oriel_input_find_kind(enum oriel_input_kind k
  * report waits return 1, those with nothing to wait for 0. The owner is told by oriel_sender_*.
  */
 
-/** A sender begins to press a key or button. */
+/** A sender presses a key or button. If it fails, it holds nothing. */
 ORIEL_MUST_CHECK
 int oriel_input_press(struct oriel_input *input, uint32_t code,
 		const struct oriel_report_owner *owner);

@@ -181,8 +181,7 @@ static bool tell_broken(struct oriel_input_queue *queue) {
 	}
 	oriel_input_queue_schedule(queue); // it may be stopping
 	struct oriel_input *input = queue->input;
-	oriel_log_guest(&input->log, "%s: %s: broken until reset: %s", input->name,
-			names[queue->index], reason);
+	oriel_log_guest(&input->log, "%s: broken until reset: %s", names[queue->index], reason);
 	if (queue->index == VIRTIO_INPUT_QUEUE_EVENT) {
 		oriel_input_lose_driver(input);
 	}

@@ -123,10 +123,12 @@ static void send_code(struct oriel_sender *sender, struct oriel_input *input, ui
 	if (*holds == is_pressed) {
 		return;
 	}
-	*holds = is_pressed;
 	if (is_pressed) {
-		note(sender, oriel_input_press(input, code, &owner));
+		const int result = oriel_input_press(input, code, &owner);
+		*holds = result >= 0; // a press that is dropped was none
+		note(sender, result);
 	} else {
+		*holds = false;
 		note(sender, oriel_input_release(input, code, &owner) ? 1 : 0);
 	}
 }

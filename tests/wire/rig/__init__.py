@@ -11,6 +11,7 @@ What each module plays:
     vm              the three above put together, started and stopped as QEMU does it
     gpu             bytes of virtio-gpu commands and answers
     gpu3d           the same of 3D, and command buffers of virgl
+    input           a driver of an input device, on a machine of its own
     guest           a driver: one method for each command
     driver          drivers of certain systems: their chains, and what they demand of answers
     qemu_display    the VMM's end of the display protocol of vhost-user-gpu

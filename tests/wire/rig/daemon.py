@@ -58,6 +58,10 @@ class Daemon:
         """Connect to --socket-path as a VMM does; waits until the socket is there."""
         return self.connect_to(self.socket_path)
 
+    def path(self, name):
+        """A path for another socket of its own."""
+        return os.path.join(self.folder, name)
+
     def connect_to(self, path):
         def attempt():
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -15,14 +15,16 @@ MAGIC = 0x4C49524F
 HELLO, SUBSCRIBE, TAKEN, RELEASED, GET_SNAPSHOT, PING = 1, 2, 3, 4, 5, 6
 WELCOME, ERROR, BUFFER, GONE, CONFIG = 0x101, 0x102, 0x103, 0x104, 0x105
 FRAME, CURSOR_IMAGE, CURSOR, SNAPSHOT, PONG = 0x106, 0x107, 0x108, 0x109, 0x10A
+KEY, POINTER, BUTTON, WHEEL, INPUT_SYNC, INPUT_DONE = 0x40, 0x41, 0x42, 0x43, 0x44, 0x140
 SET_SIZE, SIZE_SET = 0x50, 0x150
+FEATURE_INPUT = 1 << 1
 FEATURE_SIZES = 1 << 2
 
 PROTOCOL, VERSION, TOO_MANY_CLIENTS, OVER_BUDGET, NO_SUCH_SCANOUT, SCANOUT_OFF = 1, 2, 3, 4, 5, 6
 NOT_OURS, BAD_SIZE = 10, 11
 
 SIZES = {WELCOME: 48, ERROR: 20, BUFFER: 56, GONE: 12, CONFIG: 32, FRAME: 40, CURSOR_IMAGE: 40,
-         CURSOR: 32, SNAPSHOT: 88, PONG: 12, SIZE_SET: 12}
+         CURSOR: 32, SNAPSHOT: 88, PONG: 12, SIZE_SET: 12, INPUT_DONE: 16}
 
 F_ADD_SEALS, F_GET_SEALS = 1033, 1034
 SEAL_SEAL, SEAL_SHRINK, SEAL_GROW, SEAL_WRITE, SEAL_FUTURE_WRITE = 1, 2, 4, 8, 16
@@ -175,7 +177,8 @@ class Viewer:
         if type_ == CURSOR_IMAGE:
             scanout, width, height, hot_x, hot_y, _, serial = struct.unpack_from("<6IQ", body)
             return type_, (scanout, width, height, hot_x, hot_y, serial, body[32:])
-        forms = {WELCOME: "<IIQIIQII", GONE: "<I", CURSOR: "<IIiiQ", PONG: "<I", SIZE_SET: "<I"}
+        forms = {WELCOME: "<IIQIIQII", GONE: "<I", CURSOR: "<IIiiQ", PONG: "<I", SIZE_SET: "<I",
+                 INPUT_DONE: "<II"}
         return type_, struct.unpack_from(forms[type_], body)
 
     def take_snapshot(self, body, fd):
@@ -275,6 +278,35 @@ class Viewer:
         token = self.token
         self.send(SET_SIZE, struct.pack("<6I", token, scanout, width, height, refresh, 0))
         self.expect(SIZE_SET, lambda fields: fields[0] == token)
+
+    # Input.
+    def key(self, code, *states):
+        """Press and release a key, or what states say."""
+        for state in states or (1, 0):
+            self.send(KEY, struct.pack("<II", code, state))
+
+    def pointer(self, x, y, scanout=0):
+        self.send(POINTER, struct.pack("<III", scanout, x, y))
+
+    def button(self, code, *states, scanout=0):
+        for state in states or (1, 0):
+            self.send(BUTTON, struct.pack("<III", scanout, code, state))
+
+    def wheel(self, vertical, horizontal=0, scanout=0):
+        self.send(WHEEL, struct.pack("<Iii", scanout, vertical, horizontal))
+
+    def ask_sync(self):
+        self.token += 1
+        self.send(INPUT_SYNC, struct.pack("<I", self.token))
+        return self.token
+
+    def sync(self):
+        """Wait until the guest has all input or will not get it; returns how much was dropped."""
+        token = self.ask_sync()
+        got, dropped = self.expect(INPUT_DONE)
+        if got != token:
+            raise AssertionError(f"INPUT_DONE of {got}, not {token}")
+        return dropped
 
     def ping(self):
         self.token += 1
