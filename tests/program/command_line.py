@@ -58,7 +58,7 @@ BAD = [
     (["--size=0x800"], f"--size: '0x800' is not {SIZE}"),
     (["--size=1280x800x"], f"--size: '1280x800x' is not {SIZE}"),
     (["--keyboard-socket="], "--keyboard-socket: '' is not a path"),
-    (["--keyboard-socket=x", "--tablet-socket=y", "--tablet-socket=x"],
+    (["-s", "a", "--keyboard-socket=x", "--tablet-socket=y", "--tablet-socket=x"],
      "--keyboard-socket and --tablet-socket need different paths"),
     ([f"--tablet-socket={i}" for i in range(17)], "--tablet-socket: at most 16 of them"),
     (["--size=16385x1"], f"--size: '16385x1' is not {SIZE}"),
