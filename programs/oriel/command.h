@@ -19,5 +19,6 @@ enum {
 int run_doctor(int argc, char **argv);
 int run_shot(int argc, char **argv);
 int run_size(int argc, char **argv);
+int run_vnc(int argc, char **argv);
 
 #endif

@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{ "doctor", "say what works on this machine, what does not, and why", run_doctor },
 	{ "shot", "write a picture of a virtual machine's screen", run_shot },
 	{ "size", "give a virtual machine's screen another size", run_size },
+	{ "vnc", "show a virtual machine's screen to VNC viewers and browsers", run_vnc },
 };
 
 static void print_help(FILE *out) {

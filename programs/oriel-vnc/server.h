@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The doors of oriel-vnc, who stands in them, and the viewers' processes. See main.c for the whole.
+ */
+#ifndef ORIEL_VNC_SERVER_H
+#define ORIEL_VNC_SERVER_H
+
+#include "base/rate_limit.h"
+#include "common/listener.h"
+#include "oriel-vnc/viewer.h"
+#include "oriel-vnc/web.h"
+
+#include <sys/types.h>
+
+/** Connections that are answered here, at once. A browser opens six. */
+#define SERVER_MAX_CONNECTIONS 32
+
+/** Viewers at once that have not been let in yet. From there on the oldest one makes room. */
+#define SERVER_MAX_STARTING 16
+
+#define SERVER_MAX_PROCESSES (MAX_VIEWERS + SERVER_MAX_STARTING)
+
+struct process {
+	pid_t pid;     // 0: there is none
+	int report_fd; // readable when the viewer was let in; -1 then
+	bool is_in;
+	uint64_t number; // counts all: the oldest has the smallest
+	char peer[ADDRESS_TEXT_SIZE];
+};
+
+struct server {
+	const struct options *options;
+	struct oriel_log_sink log;
+	struct oriel_rate_limit log_limit; // of lines that anybody who connects can cause
+	char *password;                    // NULL: none
+	struct keymap keymap;
+	struct web web;
+
+	int epoll_fd;
+	int signal_fd;
+	struct oriel_client *display; // to know when it goes; never subscribes
+	struct listener unix_door;    // fd -1: there is none
+	int vnc_fd, web_fd;           // TCP; -1: there is none
+	struct web_connection connections[SERVER_MAX_CONNECTIONS];
+	struct process processes[SERVER_MAX_PROCESSES];
+	uint64_t n_processes_ever;
+
+	bool done;
+	bool failed;
+};
+
+/** Everything of a server that is not there. */
+void server_init(struct server *server, const struct options *options, struct oriel_log_sink log);
+
+/** Connect to the display socket. Returns 0, or -errno after printing why not. */
+ORIEL_MUST_CHECK
+int server_connect(struct server *server);
+
+/** Open the doors and say where they are. Returns 0, or -errno after printing why not. */
+ORIEL_MUST_CHECK
+int server_open(struct server *server);
+
+/** Serve until the end. Returns 0 or -errno, which was logged. */
+ORIEL_MUST_CHECK
+int server_run(struct server *server);
+
+/** Close all, and end the viewers. */
+void server_finish(struct server *server);
+
+/* In process.c. */
+
+/** How many viewers are in, or are not yet. */
+uint32_t process_count(const struct server *server, bool is_in);
+
+/** Start a process for a viewer. Takes fd. */
+void process_start_take(struct server *server, int fd, const char *peer, bool is_web);
+
+/** A process has told that its viewer is in. */
+void process_handle_report(struct server *server, struct process *process);
+
+/** Processes have ended. */
+void process_reap(struct server *server);
+
+/** End all, and wait until they are. */
+void process_end_all(struct server *server);
+
+/** Log a line that anybody may cause: not too many. */
+ORIEL_PRINTF(3, 4)
+void server_log(struct server *server, enum oriel_log_level level, const char *format, ...);
+
+#endif
