@@ -135,7 +135,7 @@ void picture_copy(struct picture *picture, const struct oriel_client_scanout *fr
 #define N_LETTERS 9u
 #define LETTER_WIDTH 5u
 #define LETTER_HEIGHT 7u
-#define LETTER_PITCH (LETTER_WIDTH + 1)
+#define LETTER_PITCH (LETTER_WIDTH + 2)
 
 static const uint8_t letters[N_LETTERS][LETTER_HEIGHT] = {
 	{ 0x11, 0x19, 0x15, 0x13, 0x11, 0x11, 0x11 }, // N

@@ -234,12 +234,14 @@ static int64_t get_now_ms(void) {
 }
 
 /**
- * Wait until it is known whether there is a screen, and how large it is: a subscription tells of a
- * scanout that is on before it answers the PING behind it.
+ * Wait until it is known whether there is a screen, and how large it is. A scanout that is off is
+ * not mentioned, and frames come when the server gets to them; so it is asked for two signs of
+ * life, one after the other. Should the screen come later still, it is a change of size like any
+ * other.
  */
 static int wait_for_screen(struct viewer *viewer) {
 	int64_t deadline_ms = get_now_ms() + CONNECT_TIMEOUT_MS;
-	bool asked = false;
+	uint32_t n_pings = 0;
 	while (true) {
 		const struct oriel_client_event *event;
 		int64_t left_ms = deadline_ms - get_now_ms();
@@ -249,16 +251,17 @@ static int wait_for_screen(struct viewer *viewer) {
 			return err == -EAGAIN ? -ETIMEDOUT : err;
 		}
 		err = handle_event(viewer, event);
-		if (err == 0 && event->type == ORIEL_CLIENT_WELCOME && !asked) {
-			asked = true;
-			err = oriel_client_ping(viewer->display, 1);
+		bool answered = event->type == ORIEL_CLIENT_WELCOME ||
+				event->type == ORIEL_CLIENT_PONG;
+		if (err == 0 && (viewer->has_frame || (answered && n_pings == 2))) {
+			viewer->display_has_more = true;
+			return 0;
+		}
+		if (err == 0 && answered) {
+			err = oriel_client_ping(viewer->display, ++n_pings);
 		}
 		if (err < 0) {
 			return err;
-		}
-		if (event->type == ORIEL_CLIENT_PONG || viewer->has_frame) {
-			viewer->display_has_more = true;
-			return 0;
 		}
 	}
 }

@@ -233,12 +233,13 @@ class Client:
             self.pixels[at:at + width * 4] = rows[row * width * 4:(row + 1) * width * 4]
 
     def wait_for(self, condition, what, incremental=True):
-        """Ask for updates and read them until it is so."""
+        """Ask for updates, the first of all, and read them until it is so."""
         deadline = wait.Deadline(DEADLINE_S)
         while not condition():
             if deadline.passed():
                 raise AssertionError(f"{what}: not in time")
             self.request(incremental)
+            incremental = True
             self.update()
 
     # ZRLE (RFC 6143, 7.7.6).
