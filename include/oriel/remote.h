@@ -76,6 +76,16 @@ struct oriel_remote_statistics {
 	uint64_t n_starts, n_losses;
 	/** Operations that came back, and those of them with an error. */
 	uint64_t n_operations, n_errors;
+	/** Whether a process serves now; if not, whether there will be none before a reset. */
+	bool is_running, is_refused;
+	/** Operations that did not come back yet. */
+	uint64_t n_pending;
+	/** Capsets that guests are offered. */
+	uint32_t n_capsets;
+	/** Nanoseconds since the process that serves was ready; 0: none serves. */
+	uint64_t age_ns;
+	/** Why the last process was lost; "": none was. Valid until the loop is dispatched. */
+	const char *last_loss;
 };
 
 /** Fill statistics, whose size field the caller has set. */

@@ -223,8 +223,10 @@ void oriel_remote_settle(struct oriel_remote *remote) {
 			oriel_now_ns() - remote->running_since_ns >= GOOD_LIFE_NS) {
 		remote->backoff_ns = 0;
 	}
+	// The next start begins another reason, and may be lost within this.
 	char reason[ORIEL_REMOTE_REASON_SIZE];
-	memcpy(reason, remote->reason, sizeof(reason)); // the next start begins another
+	memcpy(reason, remote->reason, sizeof(reason));
+	memcpy(remote->last_loss, reason, sizeof(reason));
 	oriel_log(&remote->log, ORIEL_LOG_ERROR, "3D is lost: %s", reason);
 	oriel_remote_plan_start(remote);
 	if (remote->base.listener.handle_lost != NULL) {

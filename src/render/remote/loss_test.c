@@ -214,6 +214,9 @@ static void test_back_off(void **state) {
 	assert_int_equal(waits->err, -ENOTCONN);
 	assert_string_equal(rig.reason, "oriel-render was killed by SIGABRT while it started");
 	assert_int_equal(rig.n_starts, 2);
+	struct oriel_remote_statistics statistics = { .size = sizeof(statistics) };
+	oriel_remote_get_statistics(rig.remote, &statistics);
+	assert_true(!statistics.is_running && statistics.age_ns == 0);
 	struct rig_op *refused = rig_simple(&rig, ORIEL_RENDER3D_ATTACH_RESOURCE, 3, 1);
 	assert_int_equal(refused->err, -ENOTCONN);
 	assert_false(oriel_renderer3d_is_full(rig.remote));
@@ -224,10 +227,14 @@ static void test_back_off(void **state) {
 	rig_ring(&rig);
 	rig_wait(&rig);
 	assert_int_equal(served->err, 0);
-	struct oriel_remote_statistics statistics = { .size = sizeof(statistics) };
 	oriel_remote_get_statistics(rig.remote, &statistics);
 	assert_int_equal(statistics.n_starts, 3);
 	assert_int_equal(statistics.n_losses, 2);
+	assert_true(statistics.is_running && !statistics.is_refused);
+	assert_int_equal(statistics.n_pending, 0);
+	assert_true(statistics.age_ns > 0);
+	assert_string_equal(statistics.last_loss,
+			"oriel-render was killed by SIGABRT while it started");
 }
 
 static void test_a_start_that_fails(void **state) {

@@ -5,6 +5,7 @@
 #include "oriel/remote.h"
 
 #include "base/fd.h"
+#include "base/sized.h"
 #include "render/remote/state.h"
 
 #include <assert.h>
@@ -236,11 +237,21 @@ void oriel_remote_get_statistics(const struct oriel_renderer3d *renderer,
 	const struct oriel_remote *remote =
 			oriel_container_of(renderer, const struct oriel_remote, base);
 	struct oriel_remote_statistics all = {
-		.size = statistics->size,
 		.n_starts = remote->n_starts,
 		.n_losses = remote->n_losses,
 		.n_operations = remote->n_operations,
 		.n_errors = remote->n_errors,
+		.is_running = remote->state == REMOTE_RUNNING,
+		.is_refused = remote->is_refused,
+		.n_capsets = remote->base.capsets.len,
+		.last_loss = remote->last_loss,
 	};
-	memcpy(statistics, &all, all.size < sizeof(all) ? all.size : sizeof(all));
+	for (const struct oriel_link *link = remote->pending.next; link != &remote->pending;
+			link = link->next) {
+		all.n_pending++;
+	}
+	if (all.is_running) {
+		all.age_ns = oriel_now_ns() - remote->running_since_ns;
+	}
+	oriel_sized_copy(statistics, &all, sizeof(all));
 }

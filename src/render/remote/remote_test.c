@@ -148,6 +148,8 @@ static void test_results_come_back(void **state) {
 	assert_int_equal(statistics.n_errors, 3);
 	assert_int_equal(statistics.n_starts, 1);
 	assert_int_equal(statistics.n_losses, 0);
+	assert_int_equal(statistics.n_capsets, 2);
+	assert_string_equal(statistics.last_loss, "");
 }
 
 static struct rig_op *submit_fence(uint32_t ctx_id) {

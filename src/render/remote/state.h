@@ -108,8 +108,9 @@ struct oriel_remote {
 
 	// Loss.
 	uint32_t n_empty_bells;
-	char reason[ORIEL_REMOTE_REASON_SIZE]; // "": the exit status will tell
-	char running_name[80];                 // of the operation that was running
+	char reason[ORIEL_REMOTE_REASON_SIZE];    // "": the exit status will tell
+	char last_loss[ORIEL_REMOTE_REASON_SIZE]; // "": nothing was lost yet
+	char running_name[80];                    // of the operation that was running
 	bool is_exited;
 	int exit_status;
 	uint64_t running_since_ns; // 0: this process has not said hello
