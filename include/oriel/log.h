@@ -37,6 +37,11 @@ struct oriel_log_sink {
 	void *user;
 	/** Messages of higher levels are not even formatted. */
 	enum oriel_log_level max_level;
+	/**
+	 * May be NULL. Else this level counts instead of max_level, and may be changed at any time
+	 * on the device thread. It must outlive every object that was given the sink.
+	 */
+	const enum oriel_log_level *live_level;
 };
 
 #ifdef __cplusplus

@@ -190,7 +190,7 @@ bool oriel_gpu_get_head_statistics(const struct oriel_gpu *gpu, uint32_t index,
 /** The display socket as a whole. */
 struct oriel_share_statistics {
 	size_t size;
-	uint32_t n_clients, max_clients;
+	uint32_t n_clients, peak_clients, max_clients;
 	/** Bytes that only clients hold, now, at most, and what they may. */
 	uint64_t held, peak_held, max_held;
 	/** Since it was made: clients that came. */

@@ -25,7 +25,7 @@ struct oriel_log_sink log_make_sink(char *program, enum oriel_log_level max_leve
 
 void log_print(const struct oriel_log_sink *sink, enum oriel_log_level level, const char *format,
 		...) {
-	if (level > sink->max_level) {
+	if (level > (sink->live_level != NULL ? *sink->live_level : sink->max_level)) {
 		return;
 	}
 	char line[MAX_LINE];

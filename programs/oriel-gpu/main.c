@@ -8,6 +8,7 @@
  */
 #include "base/fd.h"
 #include "common/log.h"
+#include "oriel-gpu/control.h"
 #include "oriel-gpu/door.h"
 #include "oriel-gpu/input.h"
 #include "oriel-gpu/options.h"
@@ -38,6 +39,7 @@ enum {
 };
 
 struct program {
+	enum oriel_log_level log_level;
 	struct oriel_log_sink log;
 	struct oriel_loop *loop;
 	struct signals signals;
@@ -49,6 +51,7 @@ struct program {
 	struct oriel_share *share;           // NULL: no display socket
 	struct door viewers;
 	struct input input;
+	struct control control;
 	struct vmm vmm;
 
 	bool done;
@@ -207,6 +210,24 @@ static int start_display_socket(struct program *program, const struct options *o
 			handle_viewer_take, program);
 }
 
+static int start_control_socket(struct program *program, const struct options *options) {
+	const struct control_subject subject = {
+		.vmm = &program->vmm,
+		.supervisor = &program->supervisor,
+		.renderer_name = options->renderer,
+		.serves_vmm_display = options->qemu_display,
+	};
+	struct oriel_control_options control_options = {
+		.loop = program->loop,
+		.log = program->log,
+		.gpu = program->gpu,
+		.share = program->share,
+		.renderer3d = program->renderer3d,
+		.log_level = &program->log_level,
+	};
+	return control_init(&program->control, &subject, &control_options, options->control_socket);
+}
+
 static int start_vmm(struct program *program, const struct options *options) {
 	struct vmm_options vmm_options = {
 		.loop = program->loop,
@@ -252,12 +273,16 @@ static int start(struct program *program, const struct options *options) {
 	if (err == 0) {
 		err = input_listen(&program->input, &input_options);
 	}
+	if (err == 0 && options->control_socket != NULL) {
+		err = start_control_socket(program, options);
+	}
 	// The VMM comes last: who sees its socket may count on the others.
 	return err == 0 ? start_vmm(program, options) : err;
 }
 
 static void finish(struct program *program) {
 	vmm_finish(&program->vmm);
+	control_finish(&program->control);
 	door_finish(&program->viewers);
 	signals_unguard_memory();
 	oriel_gpu_destroy(program->gpu);
@@ -303,11 +328,13 @@ static int fork_supervisor(struct program *program, const struct options *option
 static int serve(const struct options *options) {
 	static char name[] = "oriel-gpu";
 	struct program program = {
+		.log_level = options->log_level,
 		.log = log_make_sink(name, options->log_level),
 		.signals = { .fd = -1 },
 		.supervisor = { .fd = -1 },
 		.vmm = { .silent_fd = -1, .unused_display_fd = -1 },
 	};
+	program.log.live_level = &program.log_level;
 	if (fork_supervisor(&program, options) < 0 || start(&program, options) < 0) {
 		finish(&program);
 		return STATUS_USAGE; // whatever could not be had was asked for there

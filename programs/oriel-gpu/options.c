@@ -8,6 +8,7 @@
 #include "oriel-gpu/options.h"
 
 #include "common/parse.h"
+#include "control/control.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -37,6 +38,7 @@ void options_print_help(void) {
 	      "      --once                   exit when the first VMM goes\n"
 	      "      --display-socket=PATH    let viewers connect to this socket\n"
 	      "      --keyboard-socket=PATH, --tablet-socket=PATH  serve input devices there\n"
+	      "      --control-socket=PATH    answer 'oriel status' at this socket\n"
 	      "      --heads=N                outputs, 1 to 16; default: as QEMU's device, or 1\n"
 	      "      --size=WxH               pixels of a head at first; default: 1280x800\n"
 	      "      --head=WxH[@HZ][,...]    one head; also dpi=N, mm=WxH, name=, serial=\n"
@@ -58,6 +60,7 @@ enum {
 	OPTION_DISPLAY_SOCKET,
 	OPTION_KEYBOARD_SOCKET,
 	OPTION_TABLET_SOCKET,
+	OPTION_CONTROL_SOCKET,
 	OPTION_HEADS,
 	OPTION_SIZE,
 	OPTION_HEAD,
@@ -90,6 +93,7 @@ static const struct option long_options[] = {
 	{ "display-socket", required_argument, NULL, OPTION_DISPLAY_SOCKET },
 	{ "keyboard-socket", required_argument, NULL, OPTION_KEYBOARD_SOCKET },
 	{ "tablet-socket", required_argument, NULL, OPTION_TABLET_SOCKET },
+	{ "control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET },
 	{ "heads", required_argument, NULL, OPTION_HEADS },
 	{ "size", required_argument, NULL, OPTION_SIZE },
 	{ "head", required_argument, NULL, OPTION_HEAD },
@@ -232,6 +236,12 @@ static int handle_socket_option(struct options *options, int option) {
 			return fail_usage("--tablet-socket: at most 16 of them");
 		}
 		return parse_path(option, &options->tablet_sockets[options->n_tablets++]);
+	case OPTION_CONTROL_SOCKET:
+		if (!oriel_control_is_built()) {
+			return fail_usage("--control-socket: not in this build, which is without "
+					  "json-c");
+		}
+		return parse_path(option, &options->control_socket);
 	default: // OPTION_DISPLAY_SOCKET
 		return parse_path(option, &options->display_socket);
 	}
@@ -343,6 +353,7 @@ static int handle_option(struct options *options, int option, const char *argume
 	case OPTION_DISPLAY_SOCKET:
 	case OPTION_KEYBOARD_SOCKET:
 	case OPTION_TABLET_SOCKET:
+	case OPTION_CONTROL_SOCKET:
 		return handle_socket_option(options, option);
 	case OPTION_HEADS:
 	case OPTION_SIZE:
@@ -410,16 +421,17 @@ static bool asks_for_capabilities(int argc, char **argv) {
 static int check_sockets(const struct options *options) {
 	struct {
 		const char *name, *path;
-	} sockets[3 + MAX_HEADS] = {
+	} sockets[4 + MAX_HEADS] = {
 		{ "socket-path", options->socket_path },
 		{ "display-socket", options->display_socket },
+		{ "control-socket", options->control_socket },
 		{ "keyboard-socket", options->keyboard_socket },
 	};
 	for (uint32_t i = 0; i < options->n_tablets; i++) {
-		sockets[3 + i].name = "tablet-socket";
-		sockets[3 + i].path = options->tablet_sockets[i];
+		sockets[4 + i].name = "tablet-socket";
+		sockets[4 + i].path = options->tablet_sockets[i];
 	}
-	for (size_t i = 0; i < 3 + options->n_tablets; i++) {
+	for (size_t i = 0; i < 4 + options->n_tablets; i++) {
 		for (size_t k = 0; k < i; k++) {
 			if (sockets[i].path == NULL || sockets[k].path == NULL ||
 					strcmp(sockets[i].path, sockets[k].path) != 0) {

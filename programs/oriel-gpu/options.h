@@ -31,6 +31,7 @@ struct options {
 	const char *keyboard_socket;    // NULL: none
 	const char *tablet_sockets[16]; // of the first n_tablets heads
 	uint32_t n_tablets;
+	const char *control_socket; // NULL: none
 
 	uint32_t n_heads;      // 0: not said
 	struct head heads[16]; // those that are described: the first n_described

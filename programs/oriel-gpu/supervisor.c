@@ -2,7 +2,7 @@
 /*
  * See supervisor.h. oriel-gpu's end comes first, then what runs in the supervisor itself.
  *
- * Messages are single bytes: 's' with a descriptor, 'k', and the other way an int, the status.
+ * Messages are single bytes: 's' with a descriptor, 'k'; and the other way struct news.
  */
 #include "oriel-gpu/supervisor.h"
 
@@ -30,6 +30,12 @@
 #define MAX_ARGUMENTS 16
 
 enum { WORD_START = 's', WORD_KILL = 'k' };
+
+/** What the supervisor says: a renderer has been started, or has ended. */
+struct news {
+	pid_t pid; // of the one that was started; 0: it has ended
+	int status;
+};
 
 static void run_supervisor(int fd, const struct supervisor_options *options)
 		__attribute__((noreturn));
@@ -87,12 +93,16 @@ int supervisor_init(struct supervisor *supervisor, const struct supervisor_optio
 
 static void handle_message(void *user, int fd, uint32_t events) {
 	struct supervisor *supervisor = user;
-	int status;
+	struct news news;
 	(void)events;
-	ssize_t n = recv(fd, &status, sizeof(status), MSG_DONTWAIT);
-	if (n == (ssize_t)sizeof(status)) {
-		supervisor->fn(supervisor->user, status);
+	ssize_t n = recv(fd, &news, sizeof(news), MSG_DONTWAIT);
+	if (n == (ssize_t)sizeof(news)) {
+		supervisor->renderer_pid = news.pid;
+		if (news.pid == 0) {
+			supervisor->fn(supervisor->user, news.status);
+		}
 	} else if (n == 0) {
+		supervisor->renderer_pid = 0;
 		// Somebody has killed it, and the renderer has gone with it.
 		oriel_source_remove(supervisor->source);
 		supervisor->source = NULL;
@@ -245,9 +255,10 @@ static pid_t start_renderer(struct supervisor_options *options, int fd) {
 	return pid;
 }
 
-static void tell_end(int fd, int status) {
+static void tell(int fd, pid_t pid, int status) {
+	const struct news news = { .pid = pid, .status = status };
 	// The other end has room for all that it asked for.
-	ssize_t n = send(fd, &status, sizeof(status), MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n = send(fd, &news, sizeof(news), MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)n;
 }
 
@@ -257,8 +268,10 @@ static bool obey(int fd, pid_t *renderer, struct supervisor_options *options) {
 	int word = receive_word(fd, &link);
 	if (word == WORD_START && link >= 0 && *renderer <= 0) {
 		*renderer = start_renderer(options, link);
-		if (*renderer <= 0) {
-			tell_end(fd, 127 << 8);
+		if (*renderer > 0) {
+			tell(fd, *renderer, 0);
+		} else {
+			tell(fd, 0, 127 << 8);
 		}
 	} else if (word == WORD_KILL && *renderer > 0) {
 		(void)kill(*renderer, SIGKILL);
@@ -273,7 +286,7 @@ static void reap(int fd, pid_t *renderer) {
 	int status;
 	if (*renderer > 0 && waitpid(*renderer, &status, WNOHANG) == *renderer) {
 		*renderer = 0;
-		tell_end(fd, status);
+		tell(fd, 0, status);
 	}
 }
 

@@ -34,6 +34,7 @@ struct supervisor_options {
 struct supervisor {
 	int fd; // SOCK_SEQPACKET
 	pid_t pid;
+	pid_t renderer_pid; // 0: none runs
 	struct oriel_source *source;
 	supervisor_exit_fn fn;
 	void *user;

@@ -51,6 +51,13 @@ static void handle_gpu_socket_take(void *user, int fd) {
 	}
 }
 
+/** Who connected. 0: nobody that this process can see. */
+static int32_t get_pid(int fd) {
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? (int32_t)peer.pid : 0;
+}
+
 static int begin_session_take(struct vmm *vmm, int fd) {
 	struct oriel_vhost_user_options options = {
 		.size = sizeof(options),
@@ -59,6 +66,8 @@ static int begin_session_take(struct vmm *vmm, int fd) {
 		.handle_gpu_socket_take = handle_gpu_socket_take,
 		.user = vmm,
 	};
+	vmm->pid = get_pid(fd);
+	vmm->since_ns = oriel_now_ns();
 	return oriel_vhost_user_create_take(vmm->options.loop, vmm->options.device, &options, fd,
 			&vmm->session);
 }
@@ -160,6 +169,10 @@ int vmm_serve_take(struct vmm *vmm, int fd) {
 		fprintf(stderr, "oriel-gpu: --fd=%d: %s\n", fd, strerror(-err));
 	}
 	return err;
+}
+
+bool vmm_is_connected(const struct vmm *vmm) {
+	return vmm->session != NULL;
 }
 
 void vmm_finish(struct vmm *vmm) {

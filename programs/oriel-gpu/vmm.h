@@ -42,6 +42,9 @@ struct vmm {
 	struct oriel_source *silent_source;
 	struct oriel_vhost_user *session;
 
+	int32_t pid;       // of who is served, as the kernel says; 0: unknown
+	uint64_t since_ns; // of CLOCK_MONOTONIC
+
 	int unused_display_fd; // held open while the VMM's display is not served, or -1
 };
 
@@ -61,6 +64,9 @@ int vmm_listen(struct vmm *vmm, const char *path);
  */
 ORIEL_MUST_CHECK
 int vmm_serve_take(struct vmm *vmm, int fd);
+
+/** Whether a VMM is served. */
+bool vmm_is_connected(const struct vmm *vmm);
 
 /** End whatever goes on and stop listening. */
 void vmm_finish(struct vmm *vmm);

@@ -23,7 +23,9 @@ void oriel_log_init(struct oriel_log *log, const struct oriel_log_sink *sink) {
 }
 
 static bool is_wanted(const struct oriel_log *log, enum oriel_log_level level) {
-	return log->sink.fn != NULL && level <= log->sink.max_level;
+	const struct oriel_log_sink *sink = &log->sink;
+	return sink->fn != NULL &&
+	       level <= (sink->live_level != NULL ? *sink->live_level : sink->max_level);
 }
 
 void oriel_log(struct oriel_log *log, enum oriel_log_level level, const char *format, ...) {

@@ -274,8 +274,11 @@ static void turn_away_take(struct oriel_share *share, int fd) {
 int oriel_share_add_client_take(struct oriel_share *share, int fd) {
 	for (uint32_t i = 0; i < share->max_clients; i++) {
 		if (share->clients[i] == NULL) {
-			share->n_connects++;
-			return oriel_share_client_create_take(share, i, fd);
+			int err = oriel_share_client_create_take(share, i, fd);
+			share->n_connects += err == 0 ? 1 : 0;
+			share->peak_clients = oriel_max_u32(share->peak_clients,
+					oriel_share_count_clients(share));
+			return err;
 		}
 	}
 	turn_away_take(share, fd);

@@ -100,6 +100,7 @@ struct oriel_share {
 	struct oriel_share_scanout scanouts[ORIEL_MAX_SCANOUTS];
 	uint64_t last_image_serial;
 	uint64_t n_connects;
+	uint32_t peak_clients;
 	struct oriel_share_buffers buffers;
 	struct oriel_input_sink input;    // create_sender NULL: there is none
 	struct oriel_source *update;      // deferred: tell the clients their news

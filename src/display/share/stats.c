@@ -14,10 +14,9 @@ void oriel_share_get_statistics(const struct oriel_share *share,
 		.peak_held = held->peak,
 		.max_held = held->limit,
 		.n_connects = share->n_connects,
+		.peak_clients = share->peak_clients,
 	};
-	for (uint32_t i = 0; i < share->max_clients; i++) {
-		all.n_clients += share->clients[i] != NULL ? 1 : 0;
-	}
+	all.n_clients = oriel_share_count_clients(share);
 	oriel_sized_copy(statistics, &all, sizeof(all));
 }
 

@@ -72,6 +72,7 @@ static void test_who(void **state) {
 	const struct oriel_share_statistics s = get(rig);
 	assert_int_equal(s.n_clients, 1);
 	assert_int_equal(s.n_connects, 2);
+	assert_int_equal(s.peak_clients, 2);
 }
 
 static void test_bytes(void **state) {
