@@ -267,7 +267,12 @@ static int wait_for_screen(struct viewer *viewer) {
 }
 
 int screen_connect(struct viewer *viewer) {
-	int err = oriel_client_connect(viewer->setup->options->socket, &viewer->display);
+	int err = resize(viewer, SCREEN_WIDTH, SCREEN_HEIGHT);
+	if (err < 0) {
+		return err;
+	}
+	picture_draw_no_signal(&viewer->picture);
+	err = oriel_client_connect(viewer->setup->options->socket, &viewer->display);
 	if (err < 0) {
 		viewer_log(viewer, ORIEL_LOG_ERROR, "%s: %s", viewer->setup->options->socket,
 				strerror(-err));

@@ -277,7 +277,17 @@ static void watch_connection(struct server *server, struct web_connection *conne
 	}
 }
 
+/** Whether the other side is gone already, as after a flood of connects: no process for such. */
+static bool is_gone(int fd) {
+	char byte;
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void begin_vnc_take(struct server *server, int fd, const char *peer) {
+	if (is_gone(fd)) {
+		oriel_fd_close(&fd);
+		return;
+	}
 	if (has_room(server)) {
 		process_start_take(server, fd, peer, false);
 		return;

@@ -38,10 +38,6 @@
 /** Messages of a viewer in one turn, so that it cannot keep us from the screen. */
 #define MAX_MESSAGES 64
 
-/** Before the guest has a screen. */
-#define NO_SIGNAL_WIDTH 1280
-#define NO_SIGNAL_HEIGHT 800
-
 /** Rectangles in one update; from there on LibVNCServer sends what encloses them. */
 #define MAX_RECTS 1000
 
@@ -118,16 +114,12 @@ static void drop_text(char *text, int size, rfbClientPtr client) {
 }
 
 static int make_screen(struct viewer *viewer, char **passwords) {
-	rfbScreenInfoPtr screen =
-			rfbGetScreen(NULL, NULL, NO_SIGNAL_WIDTH, NO_SIGNAL_HEIGHT, 8, 3, 4);
-	if (screen == NULL ||
-			picture_set_size(&viewer->picture, NO_SIGNAL_WIDTH, NO_SIGNAL_HEIGHT) < 0) {
+	rfbScreenInfoPtr screen = rfbGetScreen(NULL, NULL, SCREEN_WIDTH, SCREEN_HEIGHT, 8, 3, 4);
+	if (screen == NULL) {
 		return -ENOMEM;
 	}
-	picture_draw_no_signal(&viewer->picture);
 	viewer->screen = screen;
 	screen->screenData = viewer;
-	screen->frameBuffer = (char *)viewer->picture.pixels;
 	screen->desktopName = viewer->setup->options->name;
 	screen->alwaysShared = TRUE;
 	screen->deferUpdateTime = 0;

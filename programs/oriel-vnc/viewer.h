@@ -85,6 +85,10 @@ enum viewer_status viewer_run_take(const struct viewer_setup *setup, int fd, int
 ORIEL_PRINTF(3, 4)
 void viewer_log(const struct viewer *viewer, enum oriel_log_level level, const char *format, ...);
 
+/** What viewers see before the guest has a screen. */
+#define SCREEN_WIDTH 1280
+#define SCREEN_HEIGHT 800
+
 /** Connect to the display socket and wait for the screen. Returns 0, or -errno having logged it. */
 ORIEL_MUST_CHECK
 int screen_connect(struct viewer *viewer);

@@ -4,16 +4,20 @@
 ORIEL_GPU and ORIEL_VNC in the environment are the programs' paths.
 """
 
+import faulthandler
 import os
 import select
 import signal
 import subprocess
 import sys
+import unittest
 
 import rfb
 from rig import case, picture, wait
 
 PROGRAM = os.environ.get("ORIEL_VNC", "oriel-vnc")
+TIMEOUT_S = 280
+
 REPORTS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "its process died")
 
 
@@ -82,9 +86,7 @@ class VncTest(case.WireTest):
             self.fail(wrong)
 
     def connect(self, vnc, *args, **kwargs):
-        client = rfb.Client(rfb.connect(vnc.doors["vnc"]), *args, **kwargs)
-        self.addCleanup(client.close)
-        return client
+        return rfb.Client(self.stream(vnc), *args, **kwargs)
 
     def stream(self, vnc):
         stream = rfb.connect(vnc.doors["vnc"])
@@ -112,4 +114,5 @@ def has_input(stream, seconds=0):
 def main():
     if "ORIEL_VNC" not in os.environ:
         sys.exit("ORIEL_VNC in the environment must be the path of oriel-vnc")
-    case.main()
+    faulthandler.dump_traceback_later(TIMEOUT_S, exit=True)
+    unittest.main(verbosity=2)
