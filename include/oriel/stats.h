@@ -26,6 +26,7 @@ extern "C" {
 #endif
 
 struct oriel_gpu;
+struct oriel_input;
 struct oriel_share;
 
 /**
@@ -224,6 +225,19 @@ struct oriel_share_client_statistics {
 ORIEL_API
 bool oriel_share_get_client_statistics(const struct oriel_share *share, uint32_t index,
 		struct oriel_share_client_statistics *statistics);
+
+/** An input device. */
+struct oriel_input_statistics {
+	size_t size;
+	/** Whether the guest has a driver for it. */
+	bool is_running;
+	/** Reports that the guest was given, and keys, moves and turns of which it got nothing. */
+	uint64_t n_reports, n_dropped;
+};
+
+ORIEL_API
+void oriel_input_get_statistics(const struct oriel_input *input,
+		struct oriel_input_statistics *statistics);
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <oriel/stats.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +38,23 @@ static void describe(int32_t pid, struct oriel_control_peer *ret) {
 	}
 }
 
+static void add_input(struct oriel_control_facts *facts, const struct input_device *device,
+		const char *kind, uint32_t head) {
+	if (device->input == NULL) {
+		return;
+	}
+	struct oriel_input_statistics statistics = { .size = sizeof(statistics) };
+	oriel_input_get_statistics(device->input, &statistics);
+	facts->inputs[facts->n_inputs++] = (struct oriel_control_input){
+		.kind = kind,
+		.head = head,
+		.is_connected = vmm_is_connected(&device->vmm),
+		.is_running = statistics.is_running,
+		.n_reports = statistics.n_reports,
+		.n_dropped = statistics.n_dropped,
+	};
+}
+
 static void get_facts(void *user, struct oriel_control_facts *facts) {
 	const struct control_subject *subject = &((struct control *)user)->subject;
 	facts->has_vmm = vmm_is_connected(subject->vmm);
@@ -45,6 +63,10 @@ static void get_facts(void *user, struct oriel_control_facts *facts) {
 	facts->renderer_name = subject->renderer_name;
 	if (facts->has_vmm) {
 		describe(subject->vmm->pid, &facts->vmm);
+	}
+	add_input(facts, &subject->input->keyboard, "keyboard", 0);
+	for (uint32_t i = 0; i < INPUT_MAX_TABLETS; i++) {
+		add_input(facts, &subject->input->tablets[i], "tablet", i);
 	}
 	describe((int32_t)subject->supervisor->renderer_pid, &facts->renderer);
 }

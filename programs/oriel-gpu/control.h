@@ -8,6 +8,7 @@
 #include "base/compiler.h"
 #include "control/control.h"
 #include "oriel-gpu/door.h"
+#include "oriel-gpu/input.h"
 #include "oriel-gpu/supervisor.h"
 #include "oriel-gpu/vmm.h"
 
@@ -15,6 +16,7 @@
 struct control_subject {
 	const struct vmm *vmm;
 	const struct supervisor *supervisor;
+	const struct input *input;
 	const char *renderer_name; // NULL: 2D only
 	bool serves_vmm_display;
 };

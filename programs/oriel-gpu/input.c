@@ -34,6 +34,7 @@ static int init_device(struct input_device *device, const struct input_options *
 		.fn = log_line,
 		.user = device,
 		.max_level = options->log.max_level,
+		.live_level = options->log.live_level,
 	};
 	const struct oriel_input_options input_options = {
 		.size = sizeof(input_options),

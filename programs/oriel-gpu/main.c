@@ -214,6 +214,7 @@ static int start_control_socket(struct program *program, const struct options *o
 	const struct control_subject subject = {
 		.vmm = &program->vmm,
 		.supervisor = &program->supervisor,
+		.input = &program->input,
 		.renderer_name = options->renderer,
 		.serves_vmm_display = options->qemu_display,
 	};

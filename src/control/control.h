@@ -52,12 +52,11 @@ struct oriel_control_peer {
 
 /** An input device. */
 struct oriel_control_input {
-	const char *kind;  // "keyboard", "tablet"; static
-	uint32_t head;     // of a tablet
-	bool is_connected; // a VMM is
-	bool is_running;   // a driver has started its queues
-	uint64_t n_events; // given to the guest
-	uint64_t n_dropped;
+	const char *kind;              // "keyboard", "tablet"; static
+	uint32_t head;                 // of a tablet
+	bool is_connected;             // a VMM is
+	bool is_running;               // a driver has started its queues
+	uint64_t n_reports, n_dropped; // oriel/stats.h
 };
 
 /** What only the program knows. */

@@ -288,7 +288,7 @@ static void add_inputs(const struct status *status, struct json_object *reply) {
 		oriel_json_add_number(json, row, "head", input->head);
 		oriel_json_add_bool(json, row, "connected", input->is_connected);
 		oriel_json_add_bool(json, row, "driver", input->is_running);
-		oriel_json_add_number(json, row, "events", input->n_events);
+		oriel_json_add_number(json, row, "reports", input->n_reports);
 		oriel_json_add_number(json, row, "dropped", input->n_dropped);
 	}
 }

@@ -6,6 +6,8 @@
 #include "input/input.h"
 
 #include "base/arith.h"
+#include "base/sized.h"
+#include "oriel/stats.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -35,19 +37,25 @@ static void schedule(struct oriel_input *input) {
  * What senders do.
  */
 
+/** Something is not sent to the guest. */
+static int drop(struct oriel_input *input, int err) {
+	input->n_dropped++;
+	return err;
+}
+
 int oriel_input_press(struct oriel_input *input, uint32_t code,
 		const struct oriel_report_owner *owner) {
 	if (code >= ORIEL_INPUT_N_CODES || !oriel_input_has_code(&input->identity, EV_KEY, code)) {
 		return -ENOENT;
 	}
 	if (!input->has_driver) {
-		return -ENOTCONN;
+		return drop(input, -ENOTCONN);
 	}
 	int result = 0;
 	if (!input->is_told[code]) {
 		int err = oriel_reports_press(&input->reports, (uint16_t)code, owner);
 		if (err < 0) {
-			return err;
+			return drop(input, err);
 		}
 		input->is_told[code] = true;
 		schedule(input);
@@ -76,7 +84,7 @@ int oriel_input_move(struct oriel_input *input, uint32_t x, uint32_t y,
 		return -ENOENT;
 	}
 	if (!input->has_driver) {
-		return -ENOTCONN;
+		return drop(input, -ENOTCONN);
 	}
 	struct oriel_report_owner replaced;
 	if (oriel_reports_move(&input->reports, x, y, owner, &replaced)) {
@@ -92,11 +100,11 @@ int oriel_input_turn(struct oriel_input *input, uint16_t code, int32_t amount,
 		return -ENOENT;
 	}
 	if (!input->has_driver) {
-		return -ENOTCONN;
+		return drop(input, -ENOTCONN);
 	}
 	int err = oriel_reports_turn(&input->reports, code, amount, owner);
 	if (err < 0) {
-		return err;
+		return drop(input, err);
 	}
 	schedule(input);
 	return err == 0 ? 1 : 0;
@@ -158,6 +166,8 @@ uint32_t oriel_input_make_events(const struct oriel_input *input, const struct o
 void oriel_input_end_report(struct oriel_input *input, bool is_given) {
 	const struct oriel_report *first = oriel_reports_get_first(&input->reports);
 	assert(first != NULL);
+	input->n_reports += is_given ? 1 : 0;
+	input->n_dropped += is_given ? 0 : 1;
 	if (is_given && first->kind == ORIEL_REPORT_WHEEL) {
 		keep_left(input, first);
 	}
@@ -311,6 +321,16 @@ int oriel_input_create(struct oriel_loop *loop, const struct oriel_input_options
 
 struct oriel_virtio *oriel_input_get_virtio(struct oriel_input *input) {
 	return &input->base;
+}
+
+void oriel_input_get_statistics(const struct oriel_input *input,
+		struct oriel_input_statistics *statistics) {
+	const struct oriel_input_statistics all = {
+		.is_running = input->has_driver,
+		.n_reports = input->n_reports,
+		.n_dropped = input->n_dropped,
+	};
+	oriel_sized_copy(statistics, &all, sizeof(all));
 }
 
 void oriel_input_destroy(struct oriel_input *input) {

@@ -47,6 +47,8 @@ struct oriel_input {
 	int32_t left_horizontal;
 
 	uint16_t n_holders[ORIEL_INPUT_N_CODES]; // senders that press the key
+
+	uint64_t n_reports, n_dropped; // oriel/stats.h
 };
 
 /** What a kind of device is, but for name and serial; NULL if there is no such kind. */

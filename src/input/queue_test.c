@@ -5,6 +5,7 @@
 #include "fixture/check.h"
 #include "fixture/fail_alloc.h"
 #include "fixture/input_rig.h"
+#include "oriel/stats.h"
 
 #include <errno.h>
 
@@ -232,6 +233,36 @@ static void test_memory_that_goes(void **state) {
 	input_rig_finish(&rig);
 }
 
+/** What came, and what did not: before there is a driver, and with it. */
+static void test_statistics(void **state) {
+	(void)state;
+	struct input_rig rig;
+	input_rig_init(&rig, ORIEL_INPUT_KEYBOARD, 16);
+	struct oriel_input_statistics s = { .size = sizeof(s) };
+	oriel_sender_send_key(rig.senders[0], KEY_A, true);
+	oriel_input_get_statistics(rig.input, &s);
+	assert_false(s.is_running);
+	assert_int_equal(s.n_reports, 0);
+	assert_int_equal(s.n_dropped, 1);
+	input_rig_start(&rig);
+	input_rig_add(&rig, 8);
+	press(&rig, KEY_B);
+	assert_true(input_rig_got(&rig, "k48+; k48-; "));
+	press(&rig, KEY_C);
+	press(&rig, KEY_D); // there are buffers for two of these four
+	assert_true(input_rig_got(&rig, "k46+; k46-; "));
+	oriel_input_get_statistics(rig.input, &s);
+	assert_true(s.is_running);
+	assert_int_equal(s.n_reports, 4);
+	assert_int_equal(s.n_dropped, 1);
+	oriel_virtio_reset(rig.virtio);
+	oriel_input_get_statistics(rig.input, &s);
+	assert_false(s.is_running);
+	assert_int_equal(s.n_reports, 4);
+	assert_int_equal(s.n_dropped, 3);
+	input_rig_finish(&rig);
+}
+
 static int attempt(void *user) {
 	(void)user;
 	struct oriel_loop *loop = NULL;
@@ -262,6 +293,7 @@ int main(void) {
 		cmocka_unit_test(test_broken_rings),
 		cmocka_unit_test(test_a_ring_that_is_too_small),
 		cmocka_unit_test(test_memory_that_goes),
+		cmocka_unit_test(test_statistics),
 		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
