@@ -17,6 +17,7 @@ enum {
 
 /** argv[0] is the sub-command's name. */
 int run_doctor(int argc, char **argv);
+int run_run(int argc, char **argv);
 int run_shot(int argc, char **argv);
 int run_size(int argc, char **argv);
 int run_vnc(int argc, char **argv);

@@ -15,6 +15,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "doctor", "say what works on this machine, what does not, and why", run_doctor },
+	{ "run", "start a virtual machine whose screen is in a browser", run_run },
 	{ "shot", "write a picture of a virtual machine's screen", run_shot },
 	{ "size", "give a virtual machine's screen another size", run_size },
 	{ "vnc", "show a virtual machine's screen to VNC viewers and browsers", run_vnc },
