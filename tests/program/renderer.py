@@ -6,45 +6,14 @@ usage: renderer.py PROGRAM RENDERER [TEST]...
 """
 
 import os
-import pathlib
 import resource
 import signal
 import sys
-import time
 
 import daemon
+from processes import children_of, is_there, wait_until
 
 RENDERER = sys.argv.pop(2)
-
-
-def children_of(pid):
-    """The pids of a process's children, from /proc."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                status = (entry / "status").read_text()
-            except OSError:
-                continue  # it has ended meanwhile
-            if f"\nPPid:\t{pid}\n" in status:
-                found.append(int(entry.name))
-    return found
-
-
-def is_there(pid):
-    try:
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-    return "\nState:\tZ" not in status
-
-
-def wait_until(condition, what):
-    end = time.monotonic() + daemon.DEADLINE_S
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not come true")
-        time.sleep(0.01)  # of somebody else's process, /proc is all there is to watch
 
 
 class Renderer(daemon.Case):

@@ -17,7 +17,7 @@
 #define START_MS 60000
 
 /** How long it may take to end when it is asked to. */
-#define END_MS 5000
+#define END_MS 3000
 
 /** QEMU does not say when its monitor can be reached. */
 #define CONNECT_INTERVAL_MS 20

@@ -25,7 +25,7 @@ void run_options_print_help(void) {
 	      "\n"
 	      "      --disk=IMAGE[,format=raw|qcow2]  a disk; more than one may be given\n"
 	      "      --cdrom=ISO             a CD, to boot from\n"
-	      "      --kernel=FILE           boot this kernel, with --initrd=FILE, --append=TEXT\n"
+	      "      --kernel=FILE           boot a kernel; with --initrd=FILE, --append=TEXT\n"
 	      "      --mem=SIZE              memory, with its unit; default: 2GiB\n"
 	      "      --cpus=N                processors; default: 2\n"
 	      "      --gpu=GPU               auto (3D if there is any), 2d, or off: QEMU's own\n"

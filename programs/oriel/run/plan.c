@@ -10,6 +10,9 @@
 /** Room for a path in which each character is a comma. */
 #define ESCAPED_BYTES (2 * PATH_MAX)
 
+/** Names are part of sockets' paths, which are short. */
+#define MAX_NAME_BYTES 32u
+
 static void plan_gpu(const struct plan_input *input, struct words *words) {
 	const struct run_options *options = input->options;
 	const struct host *host = input->host;
@@ -204,26 +207,30 @@ void plan_name(const struct run_options *options, char *ret, size_t size) {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789._-";
 	const char *from = options->name;
+	size_t end;
 	if (from == NULL) {
 		from = options->n_disks > 0 ? options->disks[0] : options->cdrom;
-		const char *slash = from != NULL ? strrchr(from, '/') : NULL;
+		from = from != NULL ? from : "";
+		const char *slash = strrchr(from, '/');
 		from = slash != NULL ? slash + 1 : from;
+		end = strcspn(from, ",");
+		const char *dot = memrchr(from, '.', end);
+		end = dot != NULL && dot != from ? (size_t)(dot - from) : end;
+	} else {
+		end = strlen(from);
 	}
-	if (from == NULL || from[0] == '\0') {
+	if (end == 0) {
 		from = "vm";
+		end = 2;
 	}
 	size_t len = 0;
-	for (const char *c = from; *c != '\0' && *c != ',' && len + 1 < size && len < 32; c++) {
-		ret[len++] = strchr(letters, *c) != NULL ? *c : '-';
+	for (; len < end && len + 1 < size && len < MAX_NAME_BYTES; len++) {
+		ret[len] = strchr(letters, from[len]) != NULL ? from[len] : '-';
 	}
 	ret[len] = '\0';
-	char *dot = options->name == NULL ? strrchr(ret, '.') : NULL;
-	if (dot != NULL && dot != ret) {
-		*dot = '\0';
-	}
-	if (ret[0] == '.' || ret[0] == '-' || ret[0] == '\0') {
+	// No hidden folder, and nothing that looks like an option.
+	if (ret[0] == '.' || ret[0] == '-') {
 		ret[0] = '_';
-		ret[1] = len > 1 ? ret[1] : '\0';
 	}
 }
 

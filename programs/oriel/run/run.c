@@ -21,6 +21,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/** How long QEMU may take to be gone after others have noticed that it goes. */
+#define FOLLOW_MS 1000
+
 /** All that a plan is made of, and what its pointers point to. */
 struct request {
 	struct run_options options;
@@ -141,7 +144,7 @@ static void say_ready(const struct machine *machine, const struct request *reque
 	say("Ctrl-C powers it down");
 }
 
-static bool is_qemu_over(const struct machine *machine) {
+static bool is_over(const struct machine *machine) {
 	return !part_is_running(&machine->parts[MACHINE_QEMU]);
 }
 
@@ -150,18 +153,21 @@ static bool is_lost(const struct machine *machine, enum machine_part which) {
 	return part->has_run && !part_is_running(part);
 }
 
-static bool needs_attention(struct machine *machine) {
-	return is_qemu_over(machine) || is_lost(machine, MACHINE_GPU) ||
-	       is_lost(machine, MACHINE_VIEWER) || machine->n_interrupts > 0;
+static bool is_over_or_interrupted(struct machine *machine) {
+	return is_over(machine) || machine->n_interrupts > 0;
+}
+
+static bool is_over_or_interrupted_again(struct machine *machine) {
+	return is_over(machine) || machine->n_interrupts > 1;
 }
 
 /** After the loss of the viewer was said. */
 static bool needs_attention_without_viewer(struct machine *machine) {
-	return is_qemu_over(machine) || is_lost(machine, MACHINE_GPU) || machine->n_interrupts > 0;
+	return is_over_or_interrupted(machine) || is_lost(machine, MACHINE_GPU);
 }
 
-static bool is_over_or_interrupted_again(struct machine *machine) {
-	return is_qemu_over(machine) || machine->n_interrupts > 1;
+static bool needs_attention(struct machine *machine) {
+	return needs_attention_without_viewer(machine) || is_lost(machine, MACHINE_VIEWER);
 }
 
 /** QEMU has ended, and nobody of us had ended it. */
@@ -186,7 +192,7 @@ static int power_down(struct machine *machine, uint32_t grace_s) {
 		qmp_send(&machine->qmp, "system_powerdown");
 		int err = machine_wait(machine, is_over_or_interrupted_again,
 				(int64_t)grace_s * 1000);
-		if (is_qemu_over(machine)) {
+		if (is_over(machine)) {
 			return judge_end(machine);
 		}
 		say(err < 0 ? "it has not powered down in time, and is ended" : "it is ended");
@@ -197,20 +203,29 @@ static int power_down(struct machine *machine, uint32_t grace_s) {
 	return STATUS_FAILED;
 }
 
+/** The GPU has ended, and QEMU has not. */
+static int handle_lost_gpu(struct machine *machine, uint32_t grace_s) {
+	part_say_end(&machine->parts[MACHINE_GPU]);
+	say("the guest has no GPU any more");
+	(void)power_down(machine, grace_s);
+	return STATUS_FAILED;
+}
+
 /** From the start to the end. */
 static int watch(struct machine *machine, const struct request *request) {
 	machine_condition condition = needs_attention;
 	for (;;) {
 		int err = machine_wait(machine, condition, -1);
-		(void)err; // there is no timeout
-		if (is_qemu_over(machine)) {
+		// QEMU's end is the end of the others, and theirs may be seen before.
+		if (is_lost(machine, MACHINE_GPU) || is_lost(machine, MACHINE_VIEWER)) {
+			err = machine_wait(machine, is_over_or_interrupted, FOLLOW_MS);
+		}
+		(void)err; // what is the case is looked at
+		if (is_over(machine)) {
 			return judge_end(machine);
 		}
 		if (is_lost(machine, MACHINE_GPU)) {
-			part_say_end(&machine->parts[MACHINE_GPU]);
-			say("the guest has no GPU any more");
-			(void)power_down(machine, request->options.grace_s);
-			return STATUS_FAILED;
+			return handle_lost_gpu(machine, request->options.grace_s);
 		}
 		if (machine->n_interrupts > 0) {
 			return power_down(machine, request->options.grace_s);
