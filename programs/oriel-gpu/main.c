@@ -38,6 +38,12 @@ enum {
 	STATUS_USAGE = 2,  // the command line cannot be served
 };
 
+/** Of --max-3d-memory: as oriel_gpu_options has it. */
+#define DEFAULT_3D_MEMORY (UINT64_C(4) << 30)
+/** What a guest makes drivers keep beside its images: contexts, some 3 MiB each in software,
+ * shaders, copies of what is transferred. */
+#define RENDER_ALLOWANCE (UINT64_C(1) << 30)
+
 struct program {
 	enum oriel_log_level log_level;
 	struct oriel_log_sink log;
@@ -297,13 +303,26 @@ static void finish(struct program *program) {
 	oriel_loop_destroy(program->loop);
 }
 
-/** oriel-render's option of how much memory it may take; none at all is a byte there. */
-static void describe_memory(char *text, size_t size, uint64_t max_bytes) {
-	if (max_bytes == 0 || max_bytes == ORIEL_LIMIT_OFF) {
+/**
+ * oriel-render's option of how much memory it may take; none at all is a byte there. If it was not
+ * said, it is what the guest's images may take, and some more for what else it makes drivers keep,
+ * beside what those need for themselves.
+ */
+static void describe_memory(char *text, size_t size, const struct options *options) {
+	const uint64_t max_bytes = options->max_render_memory_bytes;
+	const uint64_t images = options->max_3d_memory_bytes;
+	if (max_bytes == ORIEL_LIMIT_OFF || (max_bytes == 0 && images == ORIEL_LIMIT_OFF)) {
 		snprintf(text, size, "--max-memory=off");
-	} else {
+	} else if (max_bytes != 0) {
 		snprintf(text, size, "--max-memory=%" PRIu64 "B",
 				max_bytes == ORIEL_LIMIT_NONE ? 1 : max_bytes);
+	} else {
+		const uint64_t more = images == 0                  ? DEFAULT_3D_MEMORY
+				      : images == ORIEL_LIMIT_NONE ? 0
+								   : images;
+		snprintf(text, size, "--max-more-memory=%" PRIu64 "B",
+				more > UINT64_MAX - RENDER_ALLOWANCE ? UINT64_MAX
+								     : more + RENDER_ALLOWANCE);
 	}
 }
 
@@ -317,7 +336,7 @@ static int fork_supervisor(struct program *program, const struct options *option
 	char level[32], memory[48];
 	snprintf(gpu, sizeof(gpu), "--renderer=%s", options->renderer);
 	snprintf(level, sizeof(level), "--log-level=%s", levels[options->log_level]);
-	describe_memory(memory, sizeof(memory), options->max_render_memory_bytes);
+	describe_memory(memory, sizeof(memory), options);
 	char *const arguments[] = { gpu, level, memory, NULL };
 	const struct supervisor_options supervisor_options = { .program = options->render_program,
 		.arguments = arguments,

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <oriel/loop.h>
 #include <oriel/render_host.h>
 #include <oriel/version.h>
@@ -63,6 +64,40 @@ static void set_limits(const struct options *options) {
 	}
 }
 
+/** Memory of its own that this process has now: what RLIMIT_DATA is about. 0: not known. */
+static uint64_t get_data_size(void) {
+	// Pages: all, resident, shared, of programs, 0, of data and stacks.
+	FILE *file = fopen("/proc/self/statm", "re");
+	uint64_t n_pages = 0;
+	if (file != NULL) {
+		if (fscanf(file, "%*u %*u %*u %*u %*u %" SCNu64, &n_pages) != 1) {
+			n_pages = 0;
+		}
+		(void)fclose(file);
+	}
+	return n_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/**
+ * The GPU's driver has started, and the guest has nothing yet: from here on count what it takes.
+ * How much a driver takes for itself nobody knows beforehand: some map terabytes.
+ */
+static void limit_more_memory(const struct options *options) {
+	struct rlimit limit;
+	const uint64_t size = get_data_size();
+	if (options->max_more_memory_bytes == 0 || size == 0 ||
+			getrlimit(RLIMIT_DATA, &limit) < 0 ||
+			options->max_more_memory_bytes > UINT64_MAX - size) {
+		return;
+	}
+	const rlim_t max = size + options->max_more_memory_bytes;
+	if (max < limit.rlim_cur) {
+		limit.rlim_cur = max;
+		limit.rlim_max = max;
+		(void)setrlimit(RLIMIT_DATA, &limit);
+	}
+}
+
 static int serve(struct program *program, const struct options *options) {
 	struct oriel_loop *loop = NULL;
 	struct oriel_renderer3d *renderer = NULL;
@@ -83,6 +118,7 @@ static int serve(struct program *program, const struct options *options) {
 	if (err == 0 && options->dump != NULL) {
 		err = dump_start(&program->dump, loop, renderer, &recorder);
 	}
+	limit_more_memory(options);
 	if (err == 0) {
 		err = oriel_render_host_create_take(loop, recorder != NULL ? recorder : renderer,
 				&host_options, fd, &host);

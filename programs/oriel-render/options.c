@@ -22,6 +22,8 @@ void options_print_help(void) {
 	      "                           default: auto\n"
 	      "      --max-memory=SIZE    memory that it may take, with a unit, as 6GiB, or\n"
 	      "                           'off'; default: off\n"
+	      "      --max-more-memory=SIZE\n"
+	      "                           the same of what it takes once it is ready\n"
 	      "      --dump=FILE          record what it is asked for\n"
 	      "      --play=FILE          play such a recording, and compare\n"
 	      "      --tolerance=N        with --play: how much a channel may differ, 0 to 255;\n"
@@ -38,6 +40,7 @@ enum {
 	OPTION_FD = 256,
 	OPTION_RENDERER,
 	OPTION_MAX_MEMORY,
+	OPTION_MAX_MORE_MEMORY,
 	OPTION_DUMP,
 	OPTION_PLAY,
 	OPTION_TOLERANCE,
@@ -51,6 +54,7 @@ static const struct option long_options[] = {
 	{ "fd", required_argument, NULL, OPTION_FD },
 	{ "renderer", required_argument, NULL, OPTION_RENDERER },
 	{ "max-memory", required_argument, NULL, OPTION_MAX_MEMORY },
+	{ "max-more-memory", required_argument, NULL, OPTION_MAX_MORE_MEMORY },
 	{ "dump", required_argument, NULL, OPTION_DUMP },
 	{ "play", required_argument, NULL, OPTION_PLAY },
 	{ "tolerance", required_argument, NULL, OPTION_TOLERANCE },
@@ -87,6 +91,39 @@ static int parse_log_level(enum oriel_log_level *ret) {
 	return fail("--log-level: not error, warn, info or debug");
 }
 
+/** 0: off. */
+static int parse_memory(const char *otherwise, uint64_t *ret) {
+	uint64_t size = 0;
+	if (strcmp(optarg, "off") != 0 && oriel_parse_bytes(optarg, &size) < 0) {
+		return fail(otherwise);
+	}
+	*ret = size;
+	return 0;
+}
+
+/** Options of recordings. */
+static int handle_record_option(struct options *options, int option) {
+	uint64_t number;
+	switch (option) {
+	case OPTION_DUMP:
+		options->dump = optarg;
+		return 0;
+	case OPTION_PLAY:
+		options->action = ACTION_PLAY;
+		options->play = optarg;
+		return 0;
+	case OPTION_PICTURE:
+		options->picture = optarg;
+		return 0;
+	default: // OPTION_TOLERANCE
+		if (oriel_parse_number(optarg, 255, &number) < 0) {
+			return fail("--tolerance: not a number from 0 to 255");
+		}
+		options->tolerance = (uint32_t)number;
+		return 0;
+	}
+}
+
 static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number;
@@ -101,28 +138,16 @@ static int handle_option(void *user, int option) {
 		options->gpu = optarg;
 		return 0;
 	case OPTION_MAX_MEMORY:
-		options->max_memory_bytes = 0;
-		if (strcmp(optarg, "off") != 0 &&
-				oriel_parse_bytes(optarg, &options->max_memory_bytes) < 0) {
-			return fail("--max-memory: not a size with its unit, as 6GiB, or off");
-		}
-		return 0;
+		return parse_memory("--max-memory: not a size with its unit, as 6GiB, or off",
+				&options->max_memory_bytes);
+	case OPTION_MAX_MORE_MEMORY:
+		return parse_memory("--max-more-memory: not a size with its unit, as 6GiB, or off",
+				&options->max_more_memory_bytes);
 	case OPTION_DUMP:
-		options->dump = optarg;
-		return 0;
 	case OPTION_PLAY:
-		options->action = ACTION_PLAY;
-		options->play = optarg;
-		return 0;
 	case OPTION_TOLERANCE:
-		if (oriel_parse_number(optarg, 255, &number) < 0) {
-			return fail("--tolerance: not a number from 0 to 255");
-		}
-		options->tolerance = (uint32_t)number;
-		return 0;
 	case OPTION_PICTURE:
-		options->picture = optarg;
-		return 0;
+		return handle_record_option(options, option);
 	case OPTION_LOG_LEVEL:
 		return parse_log_level(&options->log_level);
 	case OPTION_PROBE:

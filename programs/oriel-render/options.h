@@ -21,10 +21,11 @@ struct options {
 	enum action action;
 	int fd; // the link; -1: not given
 	const char *gpu;
-	uint64_t max_memory_bytes; // 0: no limit
-	const char *dump;          // NULL: nothing is recorded
-	const char *play;          // ACTION_PLAY
-	const char *picture;       // NULL: none is written
+	uint64_t max_memory_bytes;      // 0: no limit
+	uint64_t max_more_memory_bytes; // likewise, beyond what it has when it is ready
+	const char *dump;               // NULL: nothing is recorded
+	const char *play;               // ACTION_PLAY
+	const char *picture;            // NULL: none is written
 	uint32_t tolerance;
 	enum oriel_log_level log_level;
 };

@@ -53,7 +53,8 @@ class Renderer(daemon.Case):
         """--max-render-memory is the renderer's limit of its own memory, not the device's."""
         unlimited = resource.RLIM_INFINITY
         # Sanitizers map much more than they use.
-        for option, limit in (([], unlimited), (["--max-render-memory=off"], unlimited),
+        for option, limit in ((["--max-3d-memory=off"], unlimited),
+                              (["--max-render-memory=off"], unlimited),
                               (["--max-render-memory=200TiB"], 200 << 40)):
             with self.subTest(option):
                 gpu, _, renderer = self.start(*option)
@@ -66,6 +67,20 @@ class Renderer(daemon.Case):
             "--max-render-memory=0")
         self.assertEqual((status, out), (2, ""), err)
         self.assertIn("--renderer=software: it cannot render", err)
+
+    def test_memory_follows_images(self):
+        """Without an option of its own, it is what the guest's images may take, and 1 GiB, beside
+        what the renderer takes for itself."""
+        for option, more in ((None, 5 << 30), ("--max-3d-memory=1GiB", 2 << 30),
+                             ("--max-3d-memory=0", 1 << 30)):
+            with self.subTest(option):
+                gpu, _, renderer = self.start(*[option] if option else [])
+                limit = resource.prlimit(renderer, resource.RLIMIT_DATA)[0]
+                status = pathlib.Path(f"/proc/{renderer}/status").read_text()
+                data = int(status.partition("VmData:")[2].split()[0]) << 10
+                # It goes on growing a little, and statm counts stacks.
+                self.assertLess(abs(limit - more - data), 256 << 20, (limit, more, data))
+                self.assertEqual(gpu.stop(), 0)
 
     def test_the_supervisor_goes(self):
         """Without it there is no 3D, and oriel-gpu goes on."""

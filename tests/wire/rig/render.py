@@ -25,8 +25,8 @@ def children_of(pid):
 
 
 def supervisor_of(daemon):
-    [pid] = children_of(daemon.process.pid)
-    return pid
+    return wait.wait_until(lambda: (children_of(daemon.process.pid) or [None])[0],
+                           "a supervisor", daemon)
 
 
 def renderer_of(daemon):
