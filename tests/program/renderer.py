@@ -6,6 +6,7 @@ usage: renderer.py PROGRAM RENDERER [TEST]...
 """
 
 import os
+import pathlib
 import resource
 import signal
 import sys
