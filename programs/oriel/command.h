@@ -17,9 +17,12 @@ enum {
 
 /** argv[0] is the sub-command's name. */
 int run_doctor(int argc, char **argv);
+int run_key(int argc, char **argv);
+int run_pointer(int argc, char **argv);
 int run_run(int argc, char **argv);
 int run_shot(int argc, char **argv);
 int run_size(int argc, char **argv);
+int run_type(int argc, char **argv);
 int run_vnc(int argc, char **argv);
 
 #endif

@@ -15,9 +15,12 @@ struct command {
 
 static const struct command commands[] = {
 	{ "doctor", "say what works on this machine, what does not, and why", run_doctor },
+	{ "key", "press keys of a virtual machine's keyboard", run_key },
+	{ "pointer", "move a virtual machine's pointer, click and scroll", run_pointer },
 	{ "run", "start a virtual machine whose screen is in a browser", run_run },
 	{ "shot", "write a picture of a virtual machine's screen", run_shot },
 	{ "size", "give a virtual machine's screen another size", run_size },
+	{ "type", "type a text on a virtual machine's keyboard", run_type },
 	{ "vnc", "show a virtual machine's screen to VNC viewers and browsers", run_vnc },
 };
 

@@ -34,9 +34,13 @@ int session_fail(const struct session *session, int err) {
 	return err;
 }
 
+void session_extend(struct session *session) {
+	session->deadline_ms = get_now_ms() + (int64_t)session->timeout_s * 1000;
+}
+
 int session_open(struct session *session) {
 	session->client = NULL;
-	session->deadline_ms = get_now_ms() + (int64_t)session->timeout_s * 1000;
+	session_extend(session);
 	int err = oriel_client_connect(session->socket, &session->client);
 	// It may be busy accepting others.
 	while (err == -EAGAIN && get_now_ms() < session->deadline_ms) {

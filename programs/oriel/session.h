@@ -29,6 +29,9 @@ ORIEL_MUST_CHECK
 int session_wait(struct session *session, enum oriel_client_event_type type,
 		const struct oriel_client_event **ret);
 
+/** Have as much time again from now on. */
+void session_extend(struct session *session);
+
 /** Print why something failed. Returns err. */
 int session_fail(const struct session *session, int err);
 

@@ -4,67 +4,18 @@
 
 import os
 import struct
-import tempfile
 
 from rig import case, picture, wait
 from rig.case import proves
+from rig.case_input import InputTest, pressed, released
 from rig.input import (ABS_INFO, BTN_EXTRA, BTN_LEFT, BTN_RIGHT, EV_ABS, EV_BITS, EV_KEY, EV_LED,
                        EV_REL, EV_REP, ID_DEVIDS, ID_NAME, ID_SERIAL, KEY_A, KEY_B, KEY_ESC,
                        KEY_LEFTSHIFT, PROP_BITS, REL_HWHEEL, REL_HWHEEL_HI_RES, REL_WHEEL,
-                       REL_WHEEL_HI_RES, SYN, InputMachine)
+                       REL_WHEEL_HI_RES, SYN)
 from rig.ring import Buffer
-from rig.viewer import FEATURE_INPUT, FEATURE_SIZES, PROTOCOL, Viewer
+from rig.viewer import FEATURE_INPUT, FEATURE_SIZES, PROTOCOL
 from rig.vm import ALL_PACKED, PROTOCOL as VHOST_PROTOCOL
 from rig.vhost import Msg, Proto
-
-
-def pressed(code):
-    return (EV_KEY, code, 1)
-
-
-def released(code):
-    return (EV_KEY, code, 0)
-
-
-class InputTest(case.WireTest):
-    """A machine with a keyboard and two tablets, none of which is connected yet."""
-
-    def gpu(self, *options, heads=2, **kinds):
-        folder = self.folder()
-        self.keyboard_path = os.path.join(folder, "keyboard.sock")
-        self.tablet_paths = [os.path.join(folder, f"tablet-{i}.sock") for i in range(heads)]
-        daemon = self.daemon(f"--heads={heads}", f"--keyboard-socket={self.keyboard_path}",
-                             *[f"--tablet-socket={path}" for path in self.tablet_paths],
-                             *options, **kinds)
-        return daemon
-
-    def folder(self):
-        folder = tempfile.TemporaryDirectory(prefix="oriel-input-")
-        self.addCleanup(folder.cleanup)
-        return folder.name
-
-    def connect(self, daemon, path, started=True, **kinds):
-        machine = InputMachine(daemon, path, **kinds)
-        self.addCleanup(machine.close)
-        return machine.start() if started else machine
-
-    def keyboard(self, daemon, **kinds):
-        return self.connect(daemon, self.keyboard_path, **kinds)
-
-    def tablet(self, daemon, head=0, **kinds):
-        return self.connect(daemon, self.tablet_paths[head], **kinds)
-
-    def viewer(self, daemon, features=FEATURE_INPUT):
-        viewer = Viewer(daemon, hello=False)
-        self.addCleanup(viewer.close)
-        viewer.hello(features=features)
-        return viewer
-
-    def check_types(self, keyboard, viewer):
-        """A key that is typed arrives, and nothing else."""
-        viewer.key(KEY_B)
-        self.assertEqual(keyboard.read_reports(2), [[pressed(KEY_B)], [released(KEY_B)]])
-        self.assertEqual(viewer.sync(), 0)
 
 
 class Config(InputTest):

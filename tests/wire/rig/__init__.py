@@ -19,6 +19,7 @@ What each module plays:
     picture         pixels in software: what ought to be seen
     case            unittest with all of it, and with an eye on the daemon
     render          the process that renders, and its end
+    case_input      the same with a keyboard and tablets
     case3d          the same with a renderer, and a driver that has 3D
 
 The numbers and layouts are written from the standards, not from Oriel's sources.

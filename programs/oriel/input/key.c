@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+/* `oriel key`: press keys of the guest's keyboard, by their names. */
+#include "oriel/command.h"
+
+#include "common/arguments.h"
+#include "oriel/input/key_name.h"
+#include "oriel/input/typist.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+struct options {
+	const char *socket;
+	bool help;
+};
+
+static void print_help(void) {
+	fputs("usage: oriel key --socket=PATH KEY[+KEY...]...\n"
+	      "\n"
+	      "Press keys of a running guest, those joined by + together, and release them.\n"
+	      "\n"
+	      "  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
+	      "  -h, --help         print this\n"
+	      "\n"
+	      "A KEY is named as Linux names it: a to z, 0 to 9, f1 to f24, enter, esc, tab,\n"
+	      "space, backspace, delete, up, pageup, kp5, ...; and ctrl, alt, altgr, shift,\n"
+	      "super, menu.\n"
+	      "\n"
+	      "Exit status: 0 if the guest took them, 1 if not, 2 for wrong usage.\n",
+			stdout);
+}
+
+static const struct option long_options[] = {
+	{ "socket", required_argument, NULL, 's' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static int handle_option(void *user, int option) {
+	struct options *options = user;
+	if (option == 's') {
+		options->socket = optarg;
+	} else {
+		options->help = true;
+	}
+	return 0;
+}
+
+static const struct arguments_syntax syntax = {
+	.command = "oriel key",
+	.short_options = ":s:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
+/** Say why it is none. */
+static int check_chord(const char *text, struct key_chord *ret) {
+	const char *name;
+	size_t size;
+	char line[128];
+	int err = key_chord_parse(text, ret, &name, &size);
+	if (err == -ENOENT) {
+		snprintf(line, sizeof(line), "'%.*s' is not a key", size < 64 ? (int)size : 64,
+				name);
+		return arguments_fail(&syntax, NULL, line);
+	}
+	if (err == -EEXIST) {
+		return arguments_fail(&syntax, text, "a key comes twice");
+	}
+	if (err < 0) {
+		return arguments_fail(&syntax, text, "too many keys at once");
+	}
+	return 0;
+}
+
+static int press(struct typist *typist, const struct key_chord *chord) {
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < chord->n; i++) {
+		err = typist_send_key(typist, chord->keys[i], true);
+	}
+	for (size_t i = chord->n; err == 0 && i > 0; i--) {
+		err = typist_send_key(typist, chord->keys[i - 1], false);
+	}
+	return err;
+}
+
+static int parse(int argc, char **argv, struct options *ret) {
+	struct options options = { 0 };
+	int err = arguments_parse(&syntax, argc, argv, &options);
+	if (err < 0) {
+		return err;
+	}
+	if (!options.help) {
+		if (options.socket == NULL) {
+			return arguments_fail(&syntax, NULL, "--socket is needed");
+		}
+		if (optind == argc) {
+			return arguments_fail(&syntax, NULL, "a key is needed");
+		}
+		// All are judged before one is pressed.
+		for (int i = optind; i < argc; i++) {
+			struct key_chord chord;
+			err = check_chord(argv[i], &chord);
+			if (err < 0) {
+				return err;
+			}
+		}
+	}
+	*ret = options;
+	return 0;
+}
+
+int run_key(int argc, char **argv) {
+	struct options options = { 0 };
+	if (parse(argc, argv, &options) < 0) {
+		return STATUS_USAGE;
+	}
+	if (options.help) {
+		print_help();
+		return STATUS_OK;
+	}
+	struct typist typist;
+	if (typist_open(&typist, syntax.command, options.socket) < 0) {
+		return STATUS_FAILED;
+	}
+	int err = 0;
+	for (int i = optind; err == 0 && i < argc; i++) {
+		struct key_chord chord;
+		err = check_chord(argv[i], &chord);
+		if (err == 0) {
+			err = press(&typist, &chord);
+		}
+	}
+	if (err == 0) {
+		err = typist_sync(&typist);
+	}
+	typist_close(&typist);
+	return err == 0 ? STATUS_OK : STATUS_FAILED;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/* `oriel type`: type a text on the guest's keyboard. */
+#include "oriel/command.h"
+
+#include "common/arguments.h"
+#include "oriel/input/keymap.h"
+#include "oriel/input/typist.h"
+
+#include <errno.h>
+#include <linux/input-event-codes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct options {
+	const char *socket;
+	const char *keymap;
+	bool help;
+};
+
+/** What is held while characters are typed. */
+struct held {
+	bool shift, altgr;
+};
+
+static void print_help(void) {
+	fputs("usage: oriel type --socket=PATH [OPTION]... TEXT\n"
+	      "\n"
+	      "Type a text on a running guest's keyboard. Newlines and tabs are keys too.\n"
+	      "\n"
+	      "  -s, --socket=PATH    the display socket of the machine's oriel-gpu\n"
+	      "      --keymap=LAYOUT  the layout that the guest is set to, as xkb names it, with\n"
+	      "                       its variant: de, de:nodeadkeys; default: us\n"
+	      "  -h, --help           print this\n"
+	      "\n"
+	      "Exit status: 0 if the guest took it, 1 if not, 2 for wrong usage.\n",
+			stdout);
+}
+
+enum { OPTION_KEYMAP = 256 };
+
+static const struct option long_options[] = {
+	{ "socket", required_argument, NULL, 's' },
+	{ "keymap", required_argument, NULL, OPTION_KEYMAP },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static int handle_option(void *user, int option) {
+	struct options *options = user;
+	switch (option) {
+	case 's':
+		options->socket = optarg;
+		return 0;
+	case OPTION_KEYMAP:
+		options->keymap = optarg;
+		return 0;
+	default: // 'h'
+		options->help = true;
+		return 0;
+	}
+}
+
+static const struct arguments_syntax syntax = {
+	.command = "oriel type",
+	.short_options = ":s:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
+static int parse(int argc, char **argv, struct options *ret) {
+	struct options options = { .keymap = "us" };
+	int err = arguments_parse(&syntax, argc, argv, &options);
+	if (err < 0) {
+		return err;
+	}
+	if (!options.help) {
+		if (options.socket == NULL) {
+			return arguments_fail(&syntax, NULL, "--socket is needed");
+		}
+		if (argc - optind != 1) {
+			return arguments_fail(&syntax, NULL, "one TEXT is needed");
+		}
+	}
+	*ret = options;
+	return 0;
+}
+
+/** Say why the keymap cannot be had. Returns the exit status. */
+static int fail_keymap(const struct options *options, int err) {
+	char line[128];
+	if (err == -EOPNOTSUPP) {
+		fprintf(stderr, "%s: this build cannot: it was made without xkbcommon\n",
+				syntax.command);
+		return STATUS_FAILED;
+	}
+	if (err == -ENOENT) {
+		snprintf(line, sizeof(line), "--keymap: there is no '%.64s'", options->keymap);
+		(void)arguments_fail(&syntax, NULL, line);
+		return STATUS_USAGE;
+	}
+	fprintf(stderr, "%s: %s\n", syntax.command, strerror(-err));
+	return STATUS_FAILED;
+}
+
+/** Whether the keymap has all characters of the text; says which it has not. */
+static int check_text(const struct keymap *keymap, const struct options *options,
+		const char *text) {
+	uint32_t character;
+	int err;
+	const char *at = text;
+	const char *next = text;
+	while ((err = keymap_next_character(&next, &character)) == 0) {
+		struct keymap_stroke stroke;
+		if (keymap_find(keymap, character, &stroke) < 0) {
+			const bool is_visible = character > ' ' && character != 0x7f &&
+						(character < 0x80 || character >= 0xa0);
+			fprintf(stderr,
+					"%s: the keymap %s has no key for U+%04X%s%.*s%s: nothing "
+					"was typed\n",
+					syntax.command, options->keymap, character,
+					is_visible ? " '" : "", is_visible ? (int)(next - at) : 0,
+					at, is_visible ? "'" : "");
+			return -ENOENT;
+		}
+		at = next;
+	}
+	if (err == -EBADMSG) {
+		return arguments_fail(&syntax, NULL, "the text is not UTF-8");
+	}
+	return 0;
+}
+
+/** Hold what the next character needs, and nothing else. */
+static int hold(struct typist *typist, struct held *held, bool shift, bool altgr) {
+	int err = 0;
+	if (held->shift != shift) {
+		err = typist_send_key(typist, KEY_LEFTSHIFT, shift);
+		held->shift = shift;
+	}
+	if (err == 0 && held->altgr != altgr) {
+		err = typist_send_key(typist, KEY_RIGHTALT, altgr);
+		held->altgr = altgr;
+	}
+	return err;
+}
+
+static int type_text(struct typist *typist, const struct keymap *keymap, const char *text) {
+	struct held held = { 0 };
+	uint32_t character;
+	int err = 0;
+	while (err == 0 && keymap_next_character(&text, &character) == 0) {
+		struct keymap_stroke stroke;
+		err = keymap_find(keymap, character, &stroke);
+		if (err == 0) {
+			err = hold(typist, &held, stroke.with_shift, stroke.with_altgr);
+		}
+		if (err == 0) {
+			err = typist_send_key(typist, stroke.key, true);
+		}
+		if (err == 0) {
+			err = typist_send_key(typist, stroke.key, false);
+		}
+	}
+	if (err == 0) {
+		err = hold(typist, &held, false, false);
+	}
+	return err == 0 ? typist_sync(typist) : err;
+}
+
+int run_type(int argc, char **argv) {
+	struct options options = { 0 };
+	if (parse(argc, argv, &options) < 0) {
+		return STATUS_USAGE;
+	}
+	if (options.help) {
+		print_help();
+		return STATUS_OK;
+	}
+	struct keymap *keymap = NULL;
+	int err = keymap_create(options.keymap, &keymap);
+	if (err < 0) {
+		return fail_keymap(&options, err);
+	}
+	const char *text = argv[optind];
+	err = check_text(keymap, &options, text);
+	if (err < 0) {
+		keymap_destroy(keymap);
+		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+	}
+	struct typist typist;
+	err = typist_open(&typist, syntax.command, options.socket);
+	if (err == 0) {
+		err = type_text(&typist, keymap, text);
+		typist_close(&typist);
+	}
+	keymap_destroy(keymap);
+	return err == 0 ? STATUS_OK : STATUS_FAILED;
+}
