@@ -58,13 +58,21 @@ class Browser:
     def run(self, script, *args):
         return self.driver.execute_script(script, *args)
 
+    def wait_until(self, condition, what):
+        """Look again and again; asking a browser costs much of what it has to work with."""
+        deadline = wait.Deadline(DEADLINE_S)
+        while not condition():
+            if deadline.passed():
+                raise wait.TimedOut(f"{what}: not within {DEADLINE_S} s")
+            self.driver.execute_async_script(
+                "const done = arguments[0]; setTimeout(() => done(), 50);")
+
     def state(self):
         return self.run("return document.body.dataset.state")
 
     def wait_state(self, wanted):
         try:
-            wait.wait_until(lambda: self.state() == wanted, f"the page's state '{wanted}'",
-                            seconds=DEADLINE_S)
+            self.wait_until(lambda: self.state() == wanted, f"the page's state '{wanted}'")
         except wait.TimedOut as error:
             raise AssertionError(f"{error}; it is '{self.state()}'; {self.complaints()}") from None
 

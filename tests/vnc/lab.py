@@ -8,6 +8,7 @@ import faulthandler
 import os
 import select
 import signal
+import struct
 import subprocess
 import sys
 import unittest
