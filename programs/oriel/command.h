@@ -22,6 +22,7 @@ int run_pointer(int argc, char **argv);
 int run_run(int argc, char **argv);
 int run_shot(int argc, char **argv);
 int run_size(int argc, char **argv);
+int run_status(int argc, char **argv);
 int run_type(int argc, char **argv);
 int run_vnc(int argc, char **argv);
 

@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{ "run", "start a virtual machine whose screen is in a browser", run_run },
 	{ "shot", "write a picture of a virtual machine's screen", run_shot },
 	{ "size", "give a virtual machine's screen another size", run_size },
+	{ "status", "say what a running oriel-gpu does", run_status },
 	{ "type", "type a text on a virtual machine's keyboard", run_type },
 	{ "vnc", "show a virtual machine's screen to VNC viewers and browsers", run_vnc },
 };

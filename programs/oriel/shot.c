@@ -11,6 +11,7 @@
 #include "common/arguments.h"
 #include "common/parse.h"
 #include "oriel/output.h"
+#include "oriel/place.h"
 #include "oriel/png_writer.h"
 #include "oriel/session.h"
 
@@ -22,7 +23,7 @@
 #define MAX_TIMEOUT_S 86400u
 
 struct options {
-	const char *socket;
+	struct place_wanted place;
 	uint32_t scanout;
 	uint32_t timeout_s;
 	bool cursor;
@@ -31,17 +32,18 @@ struct options {
 };
 
 static void print_help(void) {
-	fputs("usage: oriel shot --socket=PATH [OPTION]... OUT.png\n"
+	fputs("usage: oriel shot [OPTION]... OUT.png\n"
 	      "\n"
 	      "Write a picture of a virtual machine's screen. OUT.png may be '-': standard "
 	      "output.\n"
 	      "\n"
 	      "  -s, --socket=PATH      the display socket of the machine's oriel-gpu\n"
+	      "  -n, --name=NAME        or the machine's name\n"
 	      "      --scanout=N        which screen, from 0; default: 0\n"
 	      "      --cursor           draw the mouse pointer too\n"
 	      "      --timeout=SECONDS  how long an answer may take; default: 5\n"
 	      "  -h, --help             print this\n"
-	      "\n"
+	      "\n" PLACE_HELP "\n"
 	      "Exit status: 0 if the picture was written, 1 if there is none, 2 for wrong usage.\n",
 			stdout);
 }
@@ -50,6 +52,7 @@ enum { OPTION_SCANOUT = 256, OPTION_CURSOR, OPTION_TIMEOUT };
 
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, 's' },
+	{ "name", required_argument, NULL, 'n' },
 	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
 	{ "cursor", no_argument, NULL, OPTION_CURSOR },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
@@ -62,7 +65,7 @@ static int handle_option(void *options, int option);
 
 static const struct arguments_syntax syntax = {
 	.command = "oriel shot",
-	.short_options = ":s:h",
+	.short_options = ":s:n:h",
 	.long_options = long_options,
 	.handle_option = handle_option,
 };
@@ -72,7 +75,10 @@ static int handle_option(void *user, int option) {
 	uint64_t number = 0;
 	switch (option) {
 	case 's':
-		options->socket = optarg;
+		options->place.socket = optarg;
+		return 0;
+	case 'n':
+		options->place.name = optarg;
 		return 0;
 	case OPTION_SCANOUT:
 		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
@@ -104,9 +110,6 @@ static int parse(int argc, char **argv, struct options *ret) {
 		return err;
 	}
 	if (!options.help) {
-		if (options.socket == NULL) {
-			return arguments_fail(&syntax, NULL, "--socket is needed");
-		}
 		if (argc - optind != 1) {
 			return arguments_fail(&syntax, NULL, "one file to write to is needed");
 		}
@@ -141,9 +144,13 @@ static int write_picture(const struct options *options,
 }
 
 static int take_shot(const struct options *options) {
+	struct place_path path;
+	if (place_find_socket(syntax.command, &options->place, "display.sock", &path) < 0) {
+		return STATUS_FAILED;
+	}
 	struct session session = {
 		.command = "oriel shot",
-		.socket = options->socket,
+		.socket = path.text,
 		.timeout_s = options->timeout_s,
 	};
 	int err = session_open(&session);

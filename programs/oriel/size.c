@@ -4,6 +4,7 @@
 
 #include "common/arguments.h"
 #include "common/parse.h"
+#include "oriel/place.h"
 #include "oriel/session.h"
 
 #include <errno.h>
@@ -15,22 +16,23 @@
 #define MAX_HZ 1000u
 
 struct options {
-	const char *socket;
+	struct place_wanted place;
 	uint32_t scanout;
 	bool help;
 	struct oriel_client_size size;
 };
 
 static void print_help(void) {
-	fputs("usage: oriel size --socket=PATH [OPTION]... WIDTHxHEIGHT[@HERTZ]\n"
-	      "       oriel size --socket=PATH [OPTION]... off\n"
+	fputs("usage: oriel size [OPTION]... WIDTHxHEIGHT[@HERTZ]\n"
+	      "       oriel size [OPTION]... off\n"
 	      "\n"
 	      "Tell a running guest that its monitor has another size now, or is unplugged.\n"
 	      "\n"
 	      "  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
+	      "  -n, --name=NAME    or the machine's name\n"
 	      "      --scanout=N    which screen, from 0; default: 0\n"
 	      "  -h, --help         print this\n"
-	      "\n"
+	      "\n" PLACE_HELP "\n"
 	      "Exit status: 0 if the guest is told, 1 if not, 2 for wrong usage.\n",
 			stdout);
 }
@@ -39,6 +41,7 @@ enum { OPTION_SCANOUT = 256 };
 
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, 's' },
+	{ "name", required_argument, NULL, 'n' },
 	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -49,7 +52,7 @@ static int handle_option(void *options, int option);
 
 static const struct arguments_syntax syntax = {
 	.command = "oriel size",
-	.short_options = ":s:h",
+	.short_options = ":s:n:h",
 	.long_options = long_options,
 	.handle_option = handle_option,
 };
@@ -59,7 +62,10 @@ static int handle_option(void *user, int option) {
 	uint64_t number = 0;
 	switch (option) {
 	case 's':
-		options->socket = optarg;
+		options->place.socket = optarg;
+		return 0;
+	case 'n':
+		options->place.name = optarg;
 		return 0;
 	case OPTION_SCANOUT:
 		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
@@ -104,9 +110,6 @@ static int parse(int argc, char **argv, struct options *ret) {
 		return err;
 	}
 	if (!options.help) {
-		if (options.socket == NULL) {
-			return arguments_fail(&syntax, NULL, "--socket is needed");
-		}
 		if (argc - optind != 1 || parse_size(argv[optind], &options.size) < 0) {
 			return arguments_fail(&syntax, NULL,
 					"one WIDTHxHEIGHT[@HERTZ], or off, is needed");
@@ -117,9 +120,13 @@ static int parse(int argc, char **argv, struct options *ret) {
 }
 
 static int set_size(const struct options *options) {
+	struct place_path path;
+	if (place_find_socket(syntax.command, &options->place, "display.sock", &path) < 0) {
+		return STATUS_FAILED;
+	}
 	struct session session = {
 		.command = "oriel size",
-		.socket = options->socket,
+		.socket = path.text,
 		.timeout_s = TIMEOUT_S,
 	};
 	int err = session_open(&session);
