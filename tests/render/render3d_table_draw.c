@@ -52,6 +52,33 @@ static void test_drawing(void **state) {
 	}
 }
 
+static int submit_clear(float r, float g, float b) {
+	struct virgl_commands commands = { 0 };
+	virgl_put_clear(&commands, (float[]){ r, g, b, 1 });
+	return rig_submit_commands(&rig, CTX, &commands);
+}
+
+/** A context draws where it did before, though others have come and gone since. */
+static void test_others_come_and_go(void **state) {
+	(void)state;
+	assert_int_equal(rig_create_context(&rig, CTX), 0);
+	assert_int_equal(rig_create_picture(&rig, RES, RIG_FORMAT_BGRA, 16, 8, 0), 0);
+	assert_int_equal(rig_attach(&rig, CTX, RES), 0);
+	struct virgl_commands commands = { 0 };
+	render_to(&commands, 1, RES);
+	assert_int_equal(rig_submit_commands(&rig, CTX, &commands), 0);
+
+	assert_int_equal(rig_create_context(&rig, CTX + 1), 0);
+	assert_int_equal(submit_clear(0, 1, 0), 0);
+	assert_int_equal(see_pixel(RES, 4, 4), GREEN);
+
+	// Looking has left the context: be in it again.
+	assert_int_equal(submit_clear(1, 0, 0), 0);
+	assert_int_equal(rig_destroy_context(&rig, CTX + 1), 0);
+	assert_int_equal(submit_clear(0, 0, 1), 0);
+	assert_int_equal(see_pixel(RES, 4, 4), BLUE);
+}
+
 static void test_submit_refused(void **state) {
 	(void)state;
 	struct virgl_commands commands = { 0 };
@@ -242,6 +269,7 @@ int render3d_table_run_drawing(void) {
 #define ROW(f) cmocka_unit_test_teardown(f, render3d_table_reset)
 	const struct CMUnitTest tests[] = {
 		ROW(test_drawing),
+		ROW(test_others_come_and_go),
 		ROW(test_submit_refused),
 		ROW(test_garbage),
 		ROW(test_fences),

@@ -40,7 +40,7 @@ int virgl_create_context(struct virgl *virgl, const struct oriel_render3d_op *op
 	size_t name_len = strnlen(wanted->name, sizeof(wanted->name) - 1);
 	err = virgl_renderer_context_create_with_flags(ctx->id, capset_id, (uint32_t)name_len,
 			wanted->name);
-	virgl->is_current_known = false;
+	virgl_leave_contexts(virgl);
 	if (err != 0) {
 		oriel_id_table_remove(&virgl->contexts, ctx->id);
 		free(ctx);
@@ -53,8 +53,7 @@ int virgl_create_context(struct virgl *virgl, const struct oriel_render3d_op *op
 static void context_destroy(struct virgl *virgl, struct virgl_context *ctx) {
 	oriel_id_table_remove(&virgl->contexts, ctx->id);
 	virgl_renderer_context_destroy(ctx->id);
-	virgl->current_ctx_id = 0;
-	virgl->is_current_known = false;
+	virgl_leave_contexts(virgl);
 	// Those that took too long.
 	virgl_finish_timeline(virgl, &ctx->timeline);
 	free(ctx);

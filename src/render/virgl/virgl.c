@@ -115,6 +115,12 @@ static struct virgl_renderer_callbacks callbacks = {
 	.get_egl_display = get_egl_display,
 };
 
+void virgl_leave_contexts(struct virgl *virgl) {
+	virgl_renderer_force_ctx_0(); // whatever it takes for the current one
+	virgl->current_ctx_id = 0;
+	virgl->is_current_known = true;
+}
+
 void virgl_enter_context(struct virgl *virgl, uint32_t ctx_id) {
 	if (virgl->is_current_known && virgl->current_ctx_id == ctx_id) {
 		return;
@@ -123,12 +129,12 @@ void virgl_enter_context(struct virgl *virgl, uint32_t ctx_id) {
 		virgl_close_fence(virgl);
 	}
 	if (ctx_id == 0) {
-		virgl_renderer_force_ctx_0();
-	} else {
-		uint32_t nothing = 0;
-		// Fails if the context is broken, which running something in it then does too.
-		(void)virgl_renderer_submit_cmd(&nothing, (int)ctx_id, 0);
+		virgl_leave_contexts(virgl);
+		return;
 	}
+	uint32_t nothing = 0;
+	// Fails if the context is broken, which running something in it then does too.
+	(void)virgl_renderer_submit_cmd(&nothing, (int)ctx_id, 0);
 	virgl->current_ctx_id = ctx_id;
 	virgl->is_current_known = true;
 }

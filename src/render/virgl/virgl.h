@@ -132,6 +132,12 @@ struct virgl {
 void virgl_enter_context(struct virgl *virgl, uint32_t ctx_id);
 
 /**
+ * Leave whichever context GL is in. virglrenderer makes a new context current without noting it,
+ * and would take what comes next for the old one to be in the right place.
+ */
+void virgl_leave_contexts(struct virgl *virgl);
+
+/**
  * Between these two, operations that are submitted wait in the backlog, which the end empties:
  * around everything that may call somebody's `done`.
  */
