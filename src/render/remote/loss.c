@@ -188,6 +188,8 @@ void oriel_remote_plan_start(struct oriel_remote *remote) {
 		try_start(remote);
 		return;
 	}
+	oriel_log(&remote->log, ORIEL_LOG_INFO, "renderer: the next one is started in %u s",
+			(unsigned int)(delay_ns / NS_PER_S));
 	remote->state = REMOTE_BACKOFF;
 	oriel_source_set_deadline(remote->timer, oriel_now_ns() + delay_ns);
 }
