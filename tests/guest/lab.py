@@ -34,6 +34,10 @@ HARDWARE = {
     "8k": (["--qemu-display=off", "--head=7680x4320,dpi=200"], "", False),
     # A renderer that needs no GPU.
     "3d": (["--renderer=software"], "", False),
+    # One that is not waited for as long as otherwise, and one that is waited for longer.
+    "3d, impatient": (["--renderer=software", "--render-timeout=5"], "", False),
+    "3d, patient": (["--renderer=software", "--render-timeout=600", "--fence-timeout=600"], "",
+                    False),
 }
 
 # The preferred mode of a guest whose monitors nobody has described.
@@ -43,6 +47,19 @@ WIDTH, HEIGHT = 1280, 800
 FIRMWARE = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"]
 RING_PACKED = 1 << 34
 LISTENING = "00010000"  # /proc/net/unix: __SO_ACCEPTCON
+
+
+def find_children(parent):
+    """The pids of a process's children that have not ended."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, ppid = path.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(ppid) == parent and state != "Z":
+            found.append(int(path.parent.name))
+    return found
 
 
 class Lab:
@@ -187,6 +204,17 @@ class Lab:
         if self.daemon is not None:
             self.daemon.kill()
             self.daemon = None
+
+    def count_losses(self):
+        """How often oriel-gpu has lost its renderer, as its log says."""
+        return self.daemon.text().count("3D is lost") if self.daemon is not None else 0
+
+    def find_renderer(self):
+        """The pid of oriel-gpu's oriel-render, which is its grandchild; None: none runs."""
+        for supervisor in find_children(self.daemon.process.pid):
+            for pid in find_children(supervisor):
+                return pid
+        return None
 
     def tails(self):
         texts = [self.machine.tail()] if self.machine is not None else []

@@ -21,6 +21,8 @@ import traceback
 
 import cases
 import cases_3d
+import cases_loss  # pylint: disable=unused-import # this one and the next add theirs to cases_3d
+import cases_piglit  # pylint: disable=unused-import
 import machine
 from lab import Lab
 from process import Failure, Skip
@@ -48,6 +50,10 @@ def parse():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("guest-pictures"),
                         help="folder for pictures that differ")
     parser.add_argument("--keep-pictures", action="store_true", help="save those that do not, too")
+    parser.add_argument("--resume", action="store_true",
+                        help="piglit's results in --out stay: only missing ones are made")
+    parser.add_argument("--minutes", type=float, default=float("inf"), metavar="N",
+                        help="begin no test of piglit's after this time")
     parser.add_argument("--list", action="store_true", help="name the cases and exit")
     parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all of them")
     options = parser.parse_args()

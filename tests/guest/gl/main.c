@@ -7,6 +7,7 @@
  *     gl cursor SEED X Y      a screen with a cursor that OpenGL has drawn
  *     gl written SEED X Y     a screen with a cursor that was written into a GBM buffer
  *     gl triangles            a triangle that turns for ever; each 10th frame is counted on stdout
+ *     gl spin                 pictures that nobody sees, for ever; counted in the same way
  *
  * A picture that stays is announced by a line, "shown PID": the caller's process ends then, and
  * another one, PID, keeps the picture until it is killed. Where something fails the exit status
@@ -205,6 +206,13 @@ static int make_triangle(GLint *ret_turn) {
 	return 0;
 }
 
+static void count(unsigned frame) {
+	if (frame % 10 == 0) {
+		printf("frame %u\n", frame);
+		fflush(stdout);
+	}
+}
+
 static int run_triangles(struct context *context, char **argv) {
 	(void)argv;
 	struct target pages[N_PAGES];
@@ -226,10 +234,18 @@ static int run_triangles(struct context *context, char **argv) {
 		if (r == 0) {
 			r = present(context, (int)(frame % N_PAGES));
 		}
-		if (frame % 10 == 0) {
-			printf("frame %u\n", frame);
-			fflush(stdout);
-		}
+		count(frame);
+	}
+	return r;
+}
+
+static int run_spin(struct context *context, char **argv) {
+	(void)argv;
+	struct target page;
+	int r = make_pages(context, &page, 1);
+	for (unsigned frame = 0; r == 0; frame++) {
+		r = draw_tiles(&page, frame, false);
+		count(frame);
 	}
 	return r;
 }
@@ -245,6 +261,7 @@ static const struct mode {
 	{ "cursor", 3, true, run_cursor },
 	{ "written", 3, true, run_cursor },
 	{ "triangles", 0, false, run_triangles },
+	{ "spin", 0, false, run_spin },
 };
 
 static int run(const struct mode *mode, char **argv) {
