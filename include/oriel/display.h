@@ -20,6 +20,7 @@
 #include <oriel/log.h>
 #include <oriel/loop.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,11 @@ struct oriel_gpu_socket_options {
 	struct oriel_log_sink log;
 	/** How long a reply may take before the answer comes from the cache. 0: 500 ms. */
 	uint32_t reply_timeout_ms;
+	/**
+	 * Send pictures as dma-bufs where there are some. Only for a front-end whose display shows
+	 * them: QEMU's acknowledges them all, and shows nothing on a display without OpenGL.
+	 */
+	bool sends_dmabufs;
 };
 
 /** Create the display, not connected yet. Returns 0, -EINVAL (options), or -ENOMEM. */

@@ -11,6 +11,10 @@
  * and shown when the peer takes it. It keeps no pointer to a resource's pixels across calls; to
  * read pixels after the call it holds the resource.
  *
+ * A scanout may have a dma-buf beside the resource: the same picture, without a copy. Then the
+ * resource's pixels are brought up to date only while some display needs them; else they are behind
+ * (screen.h), and a display that finds out that it needs them has them fetched.
+ *
  * Some displays know more than we do about the world outside (sizes, EDID): they answer queries.
  */
 #ifndef ORIEL_DISPLAY_PRIVATE_H
@@ -20,9 +24,14 @@
 #include "base/rect.h"
 #include "oriel/display.h"
 #include "protocol/virtio_gpu_defs.h"
+#include "resource/dmabuf.h"
 #include "resource/resource.h"
 
 #define ORIEL_MAX_SCANOUTS VIRTIO_GPU_MAX_SCANOUTS
+
+/** Which dma-bufs a display can show: bits. */
+#define ORIEL_DISPLAY_TAKES_DMABUFS 1u       // those that a renderer made
+#define ORIEL_DISPLAY_TAKES_GUEST_DMABUFS 2u // those that are guest memory
 
 struct oriel_screen;
 struct oriel_display;
@@ -89,6 +98,12 @@ struct oriel_display_impl {
 	/** Required. Only the cursor's position changed. */
 	void (*move_cursor)(struct oriel_display *display, uint32_t scanout_id);
 
+	/**
+	 * Optional. Whether the display needs the pixels of a scanout that has a dma-buf. NULL: it
+	 * does.
+	 */
+	bool (*needs_pixels)(struct oriel_display *display, uint32_t scanout_id);
+
 	/** Optional. The guest let go of res, which no scanout shows any more. NULL: do not care.
 	 */
 	void (*handle_resource_drop)(struct oriel_display *display, struct oriel_resource *res);
@@ -125,6 +140,7 @@ struct oriel_display {
 	const struct oriel_display_impl *impl;
 	struct oriel_screen *screen; // NULL: not attached. Set by oriel_screen_attach().
 	struct oriel_link link;      // in the screen's list of displays
+	uint32_t dmabufs;            // ORIEL_DISPLAY_TAKES_*; set before it is attached
 };
 
 /** For implementers: begin the base. */

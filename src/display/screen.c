@@ -38,6 +38,12 @@ static struct oriel_rect whole_of(const struct oriel_scanout *scanout) {
 	return (struct oriel_rect){ .width = scanout->src.width, .height = scanout->src.height };
 }
 
+static bool needs_pixels(struct oriel_display *display, uint32_t scanout_id) {
+	return display->screen->scanouts[scanout_id].dmabuf == NULL ||
+	       display->impl->needs_pixels == NULL ||
+	       display->impl->needs_pixels(display, scanout_id);
+}
+
 void oriel_screen_attach(struct oriel_screen *screen, struct oriel_display *display) {
 	assert(display->screen == NULL);
 	display->screen = screen;
@@ -47,6 +53,9 @@ void oriel_screen_attach(struct oriel_screen *screen, struct oriel_display *disp
 		if (scanout->res != NULL) {
 			struct oriel_rect all = whole_of(scanout);
 			display->impl->handle_scanout(display, i);
+			if (needs_pixels(display, i)) {
+				oriel_screen_fetch_pixels(screen, i);
+			}
 			display->impl->present(display, i, &all);
 		}
 		if (screen->cursors[i].serial != 0) {
@@ -90,19 +99,67 @@ static void tell_all(struct oriel_screen *screen, uint32_t scanout_id, enum news
 	}
 }
 
-void oriel_screen_set_scanout(struct oriel_screen *screen, uint32_t scanout_id,
-		struct oriel_resource *res, const struct oriel_rect *src) {
+void oriel_screen_set_picture(struct oriel_screen *screen, uint32_t scanout_id,
+		const struct oriel_picture *picture) {
 	assert(scanout_id < screen->n_scanouts);
 	struct oriel_scanout *scanout = &screen->scanouts[scanout_id];
-	struct oriel_rect rect = res != NULL ? *src : (struct oriel_rect){ 0 };
-	if (scanout->res == res && oriel_rect_equals(&scanout->src, &rect)) {
+	const struct oriel_scanout old = *scanout;
+	struct oriel_resource *res = picture->res;
+	struct oriel_dmabuf *dmabuf = picture->dmabuf;
+	if (old.res == res && oriel_rect_equals(&old.src, &picture->src) && old.dmabuf == dmabuf &&
+			old.dmabuf_x == picture->dmabuf_x && old.dmabuf_y == picture->dmabuf_y) {
+		scanout->is_behind = picture->is_behind;
 		return;
 	}
-	struct oriel_resource *old = scanout->res;
-	scanout->res = res != NULL ? oriel_resource_hold(res) : NULL; // may be the same one
-	scanout->src = rect;
+	*scanout = (struct oriel_scanout){
+		.res = res != NULL ? oriel_resource_hold(res) : NULL, // may be the same one
+		.src = picture->src,
+		.dmabuf = oriel_dmabuf_hold(dmabuf),
+		.dmabuf_x = picture->dmabuf_x,
+		.dmabuf_y = picture->dmabuf_y,
+		.is_behind = picture->is_behind,
+	};
 	tell_all(screen, scanout_id, NEWS_SCANOUT);
-	oriel_resource_release(old);
+	oriel_resource_release(old.res);
+	oriel_dmabuf_release(old.dmabuf);
+}
+
+void oriel_screen_set_scanout(struct oriel_screen *screen, uint32_t scanout_id,
+		struct oriel_resource *res, const struct oriel_rect *src) {
+	const struct oriel_picture picture = {
+		.res = res,
+		.src = res != NULL ? *src : (struct oriel_rect){ 0 },
+	};
+	oriel_screen_set_picture(screen, scanout_id, &picture);
+}
+
+uint32_t oriel_screen_get_dmabufs(const struct oriel_screen *screen) {
+	uint32_t dmabufs = 0;
+	oriel_list_for_each(link, following, &screen->displays) {
+		dmabufs |= oriel_container_of(link, struct oriel_display, link)->dmabufs;
+	}
+	return dmabufs;
+}
+
+bool oriel_screen_needs_pixels(const struct oriel_screen *screen, uint32_t scanout_id) {
+	oriel_list_for_each(link, following, &screen->displays) {
+		if (needs_pixels(oriel_container_of(link, struct oriel_display, link),
+				    scanout_id)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void oriel_screen_set_behind(struct oriel_screen *screen, uint32_t scanout_id, bool is_behind) {
+	struct oriel_scanout *scanout = &screen->scanouts[scanout_id];
+	scanout->is_behind = is_behind && scanout->dmabuf != NULL;
+}
+
+void oriel_screen_fetch_pixels(struct oriel_screen *screen, uint32_t scanout_id) {
+	if (screen->scanouts[scanout_id].is_behind) {
+		screen->fetch_pixels(screen, scanout_id);
+	}
 }
 
 static void present(struct oriel_screen *screen, uint32_t scanout_id,

@@ -16,6 +16,19 @@
 struct oriel_scanout {
 	struct oriel_resource *res; // held; NULL: off
 	struct oriel_rect src;      // the part of res that is shown, in pixels of res
+
+	struct oriel_dmabuf *dmabuf; // held: the same picture; NULL: there is none
+	uint32_t dmabuf_x, dmabuf_y; // of src's top left pixel in it
+	bool is_behind;              // the pixels of res are older than the dma-buf's
+};
+
+/** What a scanout is to show. */
+struct oriel_picture {
+	struct oriel_resource *res; // NULL: nothing
+	struct oriel_rect src;
+	struct oriel_dmabuf *dmabuf; // or NULL
+	uint32_t dmabuf_x, dmabuf_y;
+	bool is_behind;
 };
 
 struct oriel_cursor {
@@ -36,8 +49,15 @@ struct oriel_wanted_size {
 typedef int (*oriel_set_size_fn)(struct oriel_screen *screen, uint32_t scanout_id,
 		const struct oriel_wanted_size *size);
 
+/**
+ * The device's: bring the pixels of a scanout, which are behind its dma-buf, up to date, now or
+ * later, and then present all of it, not behind any more.
+ */
+typedef void (*oriel_fetch_pixels_fn)(struct oriel_screen *screen, uint32_t scanout_id);
+
 struct oriel_screen {
-	oriel_set_size_fn set_size; // NULL: sizes cannot be changed
+	oriel_set_size_fn set_size;         // NULL: sizes cannot be changed
+	oriel_fetch_pixels_fn fetch_pixels; // NULL: no scanout is ever behind
 	uint32_t n_scanouts;
 	struct oriel_scanout scanouts[ORIEL_MAX_SCANOUTS];
 	struct oriel_cursor cursors[ORIEL_MAX_SCANOUTS];
@@ -66,6 +86,22 @@ void oriel_screen_detach(struct oriel_display *display);
 /** Show src of res on a scanout; the same again costs nothing. res NULL: turn it off. */
 void oriel_screen_set_scanout(struct oriel_screen *screen, uint32_t scanout_id,
 		struct oriel_resource *res, const struct oriel_rect *src);
+
+/** The same, for a picture that may have a dma-buf. A change of that alone is one, too. */
+void oriel_screen_set_picture(struct oriel_screen *screen, uint32_t scanout_id,
+		const struct oriel_picture *picture);
+
+/** Which dma-bufs some display that is attached can show: bits. */
+uint32_t oriel_screen_get_dmabufs(const struct oriel_screen *screen);
+
+/** Whether some display needs the pixels of a scanout. */
+bool oriel_screen_needs_pixels(const struct oriel_screen *screen, uint32_t scanout_id);
+
+/** For the device: the pixels of a scanout that has a dma-buf are behind it, or not. */
+void oriel_screen_set_behind(struct oriel_screen *screen, uint32_t scanout_id, bool is_behind);
+
+/** For displays: have the pixels brought up to date. A no-op if they are. */
+void oriel_screen_fetch_pixels(struct oriel_screen *screen, uint32_t scanout_id);
 
 /** Whether some scanout shows res. */
 bool oriel_screen_shows(const struct oriel_screen *screen, const struct oriel_resource *res);

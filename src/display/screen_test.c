@@ -5,8 +5,11 @@
 #include "fixture/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 struct recorder {
 	struct oriel_display base;
@@ -210,12 +213,75 @@ static void test_query_goes_to_who_can_answer(void **state) {
 	finish(&f);
 }
 
+static bool needs_no_pixels(struct oriel_display *display, uint32_t i) {
+	(void)display;
+	(void)i;
+	return false;
+}
+
+static const struct oriel_display_impl content_impl = {
+	.name = "content with a dma-buf",
+	.handle_scanout = note_scanout,
+	.present = note_present,
+	.handle_cursor = note_cursor,
+	.move_cursor = note_move,
+	.needs_pixels = needs_no_pixels,
+};
+
+static void fetch(struct oriel_screen *screen, uint32_t i) {
+	oriel_screen_set_behind(screen, i, false);
+}
+
+static void test_dmabuf_is_part_of_the_picture(void **state) {
+	(void)state;
+	struct fixture f;
+	setup(&f);
+	struct oriel_resource *res = f.res;
+	int fd = memfd_create("no-dmabuf", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	const struct oriel_dmabuf_layout layout = { .format = res->format,
+		.width = 30,
+		.height = 20,
+		.stride = 400 };
+	struct oriel_picture picture = { .res = res, .src = { 0, 0, 30, 20 }, .is_behind = true };
+	assert_int_equal(oriel_dmabuf_create_take(fd, &layout, &picture.dmabuf), 0);
+	f.screen.fetch_pixels = fetch;
+	f.display.text[0] = '\0';
+	oriel_screen_set_picture(&f.screen, 0, &picture);
+	oriel_dmabuf_release(picture.dmabuf);
+	assert_string_equal(f.display.text, "scanout 0 30x20;");
+	assert_true(oriel_screen_needs_pixels(&f.screen, 0)); // it does not know dma-bufs
+
+	// One that does: pixels are fetched for the other one only.
+	oriel_screen_detach(&f.display.base);
+	assert_false(oriel_screen_needs_pixels(&f.screen, 0));
+	struct recorder content = { 0 };
+	oriel_display_init(&content.base, &content_impl);
+	content.base.dmabufs = ORIEL_DISPLAY_TAKES_DMABUFS;
+	oriel_screen_attach(&f.screen, &content.base);
+	assert_string_equal(content.text, "scanout 0 30x20;present 0 0,0 30x20;");
+	assert_int_equal(oriel_screen_get_dmabufs(&f.screen), ORIEL_DISPLAY_TAKES_DMABUFS);
+	assert_true(f.screen.scanouts[0].is_behind);
+	oriel_screen_attach(&f.screen, &f.display.base);
+	assert_false(f.screen.scanouts[0].is_behind);
+
+	// The same picture without it is another one, and so the file is closed.
+	content.text[0] = '\0';
+	oriel_screen_set_scanout(&f.screen, 0, res, &picture.src);
+	assert_string_equal(content.text, "scanout 0 30x20;");
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_true(oriel_screen_needs_pixels(&f.screen, 0));
+	oriel_screen_detach(&content.base);
+	finish(&f);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flush_reaches_every_scanout_of_the_resource),
 		cmocka_unit_test(test_removed_resource_turns_its_scanouts_off),
 		cmocka_unit_test(test_cursor_life),
 		cmocka_unit_test(test_late_display_is_shown_everything),
+		cmocka_unit_test(test_dmabuf_is_part_of_the_picture),
 		cmocka_unit_test(test_query_goes_to_who_can_answer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,13 +82,19 @@ struct oriel_gpu_message_update {
 	const uint8_t *pixels; // UPDATE, when decoded: width * height * 4 bytes, B G R X in memory
 };
 
+/**
+ * In fd_flags. It has the name of the flag of 3D resources; but a front-end shows the first row at
+ * the top without it, and at the bottom with it.
+ */
+#define VHOST_USER_GPU_DMABUF_FLAG_Y_0_TOP 0x1u
+
 /** DMABUF_SCANOUT, and DMABUF_SCANOUT2 with its modifier. */
 struct oriel_gpu_message_dmabuf {
 	uint32_t scanout_id;
 	struct oriel_rect rect;
 	uint32_t fd_width, fd_height;
 	uint32_t fd_stride; // bytes
-	uint32_t fd_flags;  // bit 0: the first row is the top one
+	uint32_t fd_flags;  // bit 0: rows from the bottom up, see below
 	uint32_t fourcc;
 	uint64_t modifier; // SCANOUT2 only
 };

@@ -58,7 +58,8 @@ struct oriel_gpu_socket {
 	struct oriel_loop *loop;
 	struct oriel_log log;
 	struct oriel_source *work;  // deferred: a turn of sending
-	struct oriel_source *timer; // the next deadline of replies
+	struct oriel_source *timer; // the next deadline of replies, or of a dma-buf's update
+	uint64_t update_timeout_ns; // of the latter
 
 	// The connection.
 	int fd;                      // -1: none
@@ -80,7 +81,12 @@ static struct oriel_gpu_socket *gpu_socket_of(struct oriel_display *display) {
 }
 
 static void update_timer(struct oriel_gpu_socket *gs) {
-	oriel_source_set_deadline(gs->timer, gs->replies.deadline_ns);
+	uint64_t deadline_ns = gs->replies.deadline_ns;
+	const uint64_t update_ns = gs->sender.update_deadline_ns;
+	if (update_ns != 0 && (deadline_ns == 0 || update_ns < deadline_ns)) {
+		deadline_ns = update_ns;
+	}
+	oriel_source_set_deadline(gs->timer, deadline_ns);
 }
 
 static void update_events(struct oriel_gpu_socket *gs) {
@@ -130,6 +136,17 @@ static void fall_silent(struct oriel_gpu_socket *gs) {
 	update_timer(gs);
 }
 
+/** The descriptor to go with a message: ours, since the resource may go before it was sent. */
+static int duplicate(struct oriel_gpu_socket *gs, int fd) {
+	int ret = -1;
+	int err = fd >= 0 ? oriel_fd_dup(fd, &ret) : 0;
+	if (err < 0) {
+		oriel_log_guest(&gs->log, "gpu socket: a dma-buf is not shown: %s", strerror(-err));
+		oriel_gpu_socket_sender_handle_unsent(&gs->sender, fd);
+	}
+	return ret;
+}
+
 /** Write the next message, behind those that `out` has. Returns whether there was one. */
 static bool write_next(struct oriel_gpu_socket *gs, struct oriel_gpu_socket_pixels *ret) {
 	struct oriel_writer w = oriel_fd_output_begin(&gs->out);
@@ -142,7 +159,11 @@ static bool write_next(struct oriel_gpu_socket *gs, struct oriel_gpu_socket_pixe
 	if (w.cur == start) {
 		return false;
 	}
-	oriel_fd_output_end_take(&gs->out, &w, -1);
+	oriel_fd_output_end_take(&gs->out, &w, duplicate(gs, ret->fd));
+	if (gs->sender.is_update_open && gs->sender.update_deadline_ns == 0) {
+		gs->sender.update_deadline_ns = oriel_now_ns() + gs->update_timeout_ns;
+		update_timer(gs);
+	}
 	return true;
 }
 
@@ -151,9 +172,10 @@ static bool write_next(struct oriel_gpu_socket *gs, struct oriel_gpu_socket_pixe
  * follow them. Returns whether there was anything.
  */
 static bool write_batch(struct oriel_gpu_socket *gs, struct oriel_gpu_socket_pixels *ret) {
-	*ret = (struct oriel_gpu_socket_pixels){ 0 };
+	*ret = (struct oriel_gpu_socket_pixels){ .fd = -1 };
 	bool more = !gs->silent;
-	while (more && ret->size == 0 && oriel_fd_output_get_size(&gs->out) < BATCH_BYTES) {
+	while (more && ret->size == 0 && oriel_fd_output_get_size(&gs->out) < BATCH_BYTES &&
+			oriel_fd_output_has_room(&gs->out, ORIEL_GPU_SOCKET_MAX_MESSAGE, 1)) {
 		more = write_next(gs, ret);
 	}
 	return oriel_fd_output_get_size(&gs->out) > 0;
@@ -161,7 +183,7 @@ static bool write_batch(struct oriel_gpu_socket *gs, struct oriel_gpu_socket_pix
 
 /** Send until nothing is left, the socket is full, or the turn is over. Returns 0 or -errno. */
 static int send_turn(struct oriel_gpu_socket *gs) {
-	struct oriel_gpu_socket_pixels pixels = { 0 };
+	struct oriel_gpu_socket_pixels pixels = { .fd = -1 };
 	size_t n_bytes = 0;
 	gs->blocked = false;
 	while (oriel_fd_output_get_size(&gs->out) > 0 || write_batch(gs, &pixels)) {
@@ -196,7 +218,11 @@ static void run_work(void *user) {
 
 static void run_timer(void *user) {
 	struct oriel_gpu_socket *gs = user;
-	oriel_gpu_socket_replies_expire(&gs->replies, oriel_now_ns());
+	const uint64_t now_ns = oriel_now_ns();
+	oriel_gpu_socket_replies_expire(&gs->replies, now_ns);
+	if (gs->sender.update_deadline_ns != 0 && gs->sender.update_deadline_ns <= now_ns) {
+		oriel_gpu_socket_sender_handle_timeout(&gs->sender);
+	}
 	update_timer(gs);
 	schedule(gs);
 }
@@ -209,6 +235,12 @@ static int take_reply(struct oriel_gpu_socket *gs) {
 	struct oriel_gpu_message_header header;
 	if (oriel_gpu_message_decode_header(&r, &header) < 0) {
 		return -EAGAIN;
+	}
+	if (header.request == VHOST_USER_GPU_DMABUF_UPDATE) {
+		oriel_fd_input_consume(&gs->in, ORIEL_GPU_MESSAGE_HEADER_SIZE);
+		const bool is_good =
+				header.flags == VHOST_USER_GPU_MSG_FLAG_REPLY && header.size == 0;
+		return is_good ? oriel_gpu_socket_sender_handle_updated(&gs->sender) : -EPROTO;
 	}
 	int err = oriel_gpu_socket_replies_check(&gs->replies, &header);
 	if (err < 0) {
@@ -227,6 +259,18 @@ static int take_reply(struct oriel_gpu_socket *gs) {
 	return 0;
 }
 
+/** What was negotiated may have changed which scanouts go as pixels: these have to be there. */
+static void update_pixels(struct oriel_gpu_socket *gs) {
+	struct oriel_screen *screen = gs->base.screen;
+	gs->sender.takes_modifiers =
+			(gs->replies.features & 1u << VHOST_USER_GPU_PROTOCOL_F_DMABUF2) != 0;
+	for (uint32_t i = 0; screen != NULL && gs->replies.ready && i < screen->n_scanouts; i++) {
+		if (oriel_gpu_socket_sender_needs_pixels(&gs->sender, screen, i)) {
+			oriel_screen_fetch_pixels(screen, i);
+		}
+	}
+}
+
 static int receive(struct oriel_gpu_socket *gs) {
 	int err = oriel_fd_input_receive(&gs->in, gs->fd);
 	oriel_fd_input_finish(&gs->in); // no reply has descriptors
@@ -237,6 +281,7 @@ static int receive(struct oriel_gpu_socket *gs) {
 		fall_silent(gs);
 		return 0;
 	}
+	update_pixels(gs);
 	schedule(gs);
 	update_timer(gs);
 	return err == -EAGAIN ? 0 : err;
@@ -282,6 +327,15 @@ static void move_cursor(struct oriel_display *display, uint32_t scanout_id) {
 	schedule(gs);
 }
 
+static bool needs_pixels(struct oriel_display *display, uint32_t scanout_id) {
+	const struct oriel_gpu_socket *gs = gpu_socket_of(display);
+	return oriel_gpu_socket_sender_needs_pixels(&gs->sender, display->screen, scanout_id);
+}
+
+static void handle_detach(struct oriel_display *display) {
+	oriel_gpu_socket_sender_finish(&gpu_socket_of(display)->sender);
+}
+
 static int query(struct oriel_display *display, struct oriel_display_query *query) {
 	struct oriel_gpu_socket *gs = gpu_socket_of(display);
 	int err = oriel_gpu_socket_replies_ask(&gs->replies, query, oriel_now_ns());
@@ -308,6 +362,8 @@ static const struct oriel_display_impl gpu_socket_impl = {
 	.present = present,
 	.handle_cursor = handle_cursor,
 	.move_cursor = move_cursor,
+	.needs_pixels = needs_pixels,
+	.handle_detach = handle_detach,
 	.query = query,
 	.can_answer = can_answer,
 	.flush_queries = flush_queries,
@@ -333,8 +389,14 @@ int oriel_gpu_socket_create(struct oriel_loop *loop, const struct oriel_gpu_sock
 	oriel_log_init(&gs->log, &o.log);
 	uint64_t timeout_ms =
 			o.reply_timeout_ms != 0 ? o.reply_timeout_ms : DEFAULT_REPLY_TIMEOUT_MS;
-	oriel_gpu_socket_replies_init(&gs->replies, timeout_ms * 1000000u);
+	gs->update_timeout_ns = timeout_ms * 1000000u;
+	oriel_gpu_socket_replies_init(&gs->replies, gs->update_timeout_ns);
 	oriel_gpu_socket_sender_init(&gs->sender);
+	if (o.sends_dmabufs) {
+		gs->sender.takes_dmabufs = true;
+		gs->base.dmabufs = ORIEL_DISPLAY_TAKES_DMABUFS | ORIEL_DISPLAY_TAKES_GUEST_DMABUFS;
+		gs->replies.wanted_features |= UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_DMABUF2;
+	}
 	oriel_fd_input_init(&gs->in, gs->in_bytes, INPUT_BYTES);
 
 	gs->out_bytes = calloc(1, OUTPUT_BYTES);
@@ -397,6 +459,7 @@ void oriel_gpu_socket_destroy(struct oriel_gpu_socket *gpu_socket) {
 	close_connection(gs);
 	oriel_gpu_socket_replies_disconnect(&gs->replies);
 	oriel_screen_detach(&gs->base);
+	oriel_gpu_socket_sender_finish(&gs->sender);
 	oriel_source_remove(gs->work);
 	oriel_source_remove(gs->timer);
 	free(gs->out_bytes);

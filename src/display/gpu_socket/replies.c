@@ -13,9 +13,6 @@
 #define EDID_BLOCK_SIZE 128u
 #define EDID_EXTENSIONS_OFFSET 126u
 
-/** The features that we ask for. DMABUF2 is not among them: pictures go as pixels. */
-#define WANTED_FEATURES (UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_EDID)
-
 /** A side of a head at most, in pixels, and where one may be: all heads side by side. */
 #define MAX_HEAD_SIDE 16384u
 #define MAX_HEAD_PLACE (MAX_HEAD_SIDE * ORIEL_MAX_SCANOUTS)
@@ -35,6 +32,7 @@ static void move_all(struct oriel_link *from, struct oriel_link *to) {
 
 void oriel_gpu_socket_replies_init(struct oriel_gpu_socket_replies *replies, uint64_t timeout_ns) {
 	*replies = (struct oriel_gpu_socket_replies){ .timeout_ns = timeout_ns };
+	replies->wanted_features = UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_EDID;
 	oriel_list_init(&replies->asked);
 	oriel_list_init(&replies->answering);
 	oriel_list_init(&replies->waiting);
@@ -232,7 +230,7 @@ int oriel_gpu_socket_replies_check(const struct oriel_gpu_socket_replies *replie
 static int handle_features(struct oriel_gpu_socket_replies *replies, struct oriel_reader *r) {
 	// A malformed answer is one without features: pictures need none.
 	int err = oriel_gpu_message_decode_features(r, &replies->features);
-	replies->features &= WANTED_FEATURES;
+	replies->features &= replies->wanted_features;
 	replies->features_known = true;
 	replies->features_to_set = true;
 	replies->ready = true;

@@ -32,7 +32,8 @@ enum oriel_gpu_socket_request {
 
 struct oriel_gpu_socket_replies {
 	uint64_t timeout_ns;
-	uint64_t deadline_ns; // when expire() is due, or earlier; 0: never
+	uint64_t wanted_features; // those that we use: EDID, unless the owner adds some
+	uint64_t deadline_ns;     // when expire() is due, or earlier; 0: never
 
 	// The connection. All is reset by a new one.
 	bool connected;

@@ -16,6 +16,7 @@
 #include "protocol/gpu_socket.h"
 
 #include <assert.h>
+#include <errno.h>
 
 static_assert(ORIEL_GPU_SOCKET_MAX_SIDE * ORIEL_BYTES_PER_PIXEL <= ORIEL_GPU_SOCKET_BAND_BYTES,
 		"a band has room for one row at least");
@@ -40,8 +41,73 @@ static struct oriel_rect picture_of(const struct oriel_screen *screen, uint32_t 
 	return picture;
 }
 
+/** The dma-buf that a scanout is sent as, or NULL: it goes as pixels, or is off. */
+static struct oriel_dmabuf *dmabuf_of(const struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, uint32_t i) {
+	const struct oriel_rect picture = picture_of(screen, i);
+	if (!sender->takes_dmabufs || oriel_rect_is_empty(&picture)) {
+		return NULL;
+	}
+	const struct oriel_scanout *scanout = &screen->scanouts[i];
+	struct oriel_dmabuf *dmabuf = scanout->dmabuf;
+	// Too large is too large for dma-bufs as well.
+	if (dmabuf == NULL || picture.width != scanout->src.width ||
+			picture.height != scanout->src.height) {
+		return NULL;
+	}
+	if (scanout->dmabuf_x != 0 || scanout->dmabuf_y != 0 || dmabuf->layout.offset != 0) {
+		return NULL;
+	}
+	const bool is_plain = dmabuf->layout.modifier == ORIEL_MODIFIER_LINEAR ||
+			      dmabuf->layout.modifier == ORIEL_MODIFIER_INVALID;
+	return is_plain || sender->takes_modifiers ? dmabuf : NULL;
+}
+
+bool oriel_gpu_socket_sender_needs_pixels(const struct oriel_gpu_socket_sender *sender,
+		const struct oriel_screen *screen, uint32_t scanout_id) {
+	return dmabuf_of(sender, screen, scanout_id) == NULL;
+}
+
+void oriel_gpu_socket_sender_finish(struct oriel_gpu_socket_sender *sender) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		oriel_dmabuf_release(sender->scanouts[i].told);
+		sender->scanouts[i].told = NULL;
+	}
+}
+
+int oriel_gpu_socket_sender_handle_updated(struct oriel_gpu_socket_sender *sender) {
+	if (sender->n_unanswered == 0) {
+		return -EPROTO;
+	}
+	// Answers come in order: the one that is waited for is the last.
+	sender->n_unanswered--;
+	if (sender->n_unanswered == 0) {
+		oriel_gpu_socket_sender_handle_timeout(sender);
+	}
+	return 0;
+}
+
+void oriel_gpu_socket_sender_handle_unsent(struct oriel_gpu_socket_sender *sender, int fd) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		struct oriel_gpu_socket_scanout *scanout = &sender->scanouts[i];
+		if (scanout->told != NULL && scanout->told->fd == fd) {
+			oriel_dmabuf_release(scanout->told);
+			scanout->told = NULL;
+		}
+	}
+}
+
+void oriel_gpu_socket_sender_handle_timeout(struct oriel_gpu_socket_sender *sender) {
+	sender->is_update_open = false;
+	sender->update_deadline_ns = 0;
+}
+
 void oriel_gpu_socket_sender_handle_connection(struct oriel_gpu_socket_sender *sender,
 		const struct oriel_screen *screen) {
+	oriel_gpu_socket_sender_finish(sender);
+	oriel_gpu_socket_sender_handle_timeout(sender);
+	sender->n_unanswered = 0;
+	sender->takes_modifiers = false;
 	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
 		struct oriel_gpu_socket_scanout *scanout = &sender->scanouts[i];
 		scanout->width = 0;
@@ -141,6 +207,15 @@ static bool write_next_cursor(struct oriel_gpu_socket_sender *sender,
 	return false;
 }
 
+/** Take a dma-buf off a scanout. The front-end closes it. */
+static void write_dmabuf_off(struct oriel_gpu_socket_scanout *scanout, uint32_t i,
+		struct oriel_writer *w) {
+	const struct oriel_gpu_message_dmabuf off = { .scanout_id = i };
+	oriel_gpu_message_encode_dmabuf_scanout(w, &off);
+	oriel_dmabuf_release(scanout->told);
+	scanout->told = NULL;
+}
+
 /** Turn off one scanout that is off. Returns whether there was one. */
 static bool write_next_off(struct oriel_gpu_socket_sender *sender,
 		const struct oriel_screen *screen, struct oriel_writer *w) {
@@ -149,6 +224,9 @@ static bool write_next_off(struct oriel_gpu_socket_sender *sender,
 		struct oriel_rect picture = picture_of(screen, i);
 		if (scanout->lit && oriel_rect_is_empty(&picture)) {
 			struct oriel_gpu_message_scanout off = { .scanout_id = i };
+			if (scanout->told != NULL) {
+				write_dmabuf_off(scanout, i, w);
+			}
 			oriel_gpu_message_encode_scanout(w, &off);
 			scanout->width = 0;
 			scanout->height = 0;
@@ -172,17 +250,77 @@ static struct oriel_rect cut_band(struct oriel_rect *rect) {
 	return band;
 }
 
-/** The bytes of a part of a resource, if they lie there as they are to be sent; empty if not. */
-static struct oriel_gpu_socket_pixels find_pixels(const struct oriel_resource *res,
-		const struct oriel_rect *part) {
-	struct oriel_gpu_socket_pixels found = { 0 };
+/** The bytes of a part of a resource, if they lie there as they are to be sent. */
+static void find_pixels(const struct oriel_resource *res, const struct oriel_rect *part,
+		struct oriel_gpu_socket_pixels *ret) {
 	bool is_in_one_piece = part->width == res->width || part->height == 1;
 	if (res->pixels != NULL && is_in_one_piece && oriel_pixels_are_bgrx(res->format)) {
-		found.bytes = res->pixels + (size_t)part->y * res->stride +
-			      (size_t)part->x * ORIEL_BYTES_PER_PIXEL;
-		found.size = (size_t)part->width * part->height * ORIEL_BYTES_PER_PIXEL;
+		ret->bytes = res->pixels + (size_t)part->y * res->stride +
+			     (size_t)part->x * ORIEL_BYTES_PER_PIXEL;
+		ret->size = (size_t)part->width * part->height * ORIEL_BYTES_PER_PIXEL;
 	}
-	return found;
+}
+
+/** Write a DMABUF_SCANOUT, whose descriptor is in *ret. */
+static void write_dmabuf_scanout(const struct oriel_gpu_socket_sender *sender,
+		const struct oriel_scanout *shown, uint32_t i, struct oriel_writer *w,
+		struct oriel_gpu_socket_pixels *ret) {
+	const struct oriel_dmabuf_layout *layout = &shown->dmabuf->layout;
+	const struct oriel_gpu_message_dmabuf message = {
+		.scanout_id = i,
+		.rect = { 0, 0, shown->src.width, shown->src.height },
+		.fd_width = layout->width,
+		.fd_height = layout->height,
+		.fd_stride = layout->stride,
+		.fd_flags = layout->is_bottom_up ? VHOST_USER_GPU_DMABUF_FLAG_Y_0_TOP : 0,
+		.fourcc = layout->format->fourcc,
+		.modifier = layout->modifier,
+	};
+	if (sender->takes_modifiers) {
+		oriel_gpu_message_encode_dmabuf_scanout2(w, &message);
+	} else {
+		oriel_gpu_message_encode_dmabuf_scanout(w, &message);
+	}
+	ret->fd = shown->dmabuf->fd;
+}
+
+/** All that is to go out of a scanout, as one rectangle. */
+static struct oriel_rect take_all(struct oriel_gpu_socket_scanout *scanout) {
+	struct oriel_rect all = scanout->frame;
+	struct oriel_rect next = oriel_damage_take(&scanout->damage);
+	while (!oriel_rect_is_empty(&next)) {
+		all = oriel_rect_unite(&all, &next);
+		next = oriel_damage_take(&scanout->damage);
+	}
+	scanout->frame = (struct oriel_rect){ 0 };
+	return all;
+}
+
+/** Write what is new on a scanout that goes as dmabuf. Returns whether anything is. */
+static bool write_dmabuf(struct oriel_gpu_socket_sender *sender, const struct oriel_screen *screen,
+		uint32_t i, struct oriel_dmabuf *dmabuf, struct oriel_writer *w,
+		struct oriel_gpu_socket_pixels *ret) {
+	struct oriel_gpu_socket_scanout *scanout = &sender->scanouts[i];
+	if (scanout->waits || sender->is_update_open) {
+		return false;
+	}
+	struct oriel_rect rect = take_all(scanout);
+	if (oriel_rect_is_empty(&rect)) {
+		return false;
+	}
+	if (scanout->told != dmabuf) {
+		write_dmabuf_scanout(sender, &screen->scanouts[i], i, w, ret);
+		oriel_dmabuf_release(scanout->told);
+		scanout->told = oriel_dmabuf_hold(dmabuf);
+		scanout->width = 0;
+		scanout->height = 0;
+		scanout->lit = true;
+		rect = picture_of(screen, i);
+	}
+	oriel_gpu_message_encode_dmabuf_update(w, i, &rect);
+	sender->is_update_open = true;
+	sender->n_unanswered++;
+	return true;
 }
 
 /** Write an UPDATE; its pixels only if they cannot follow from where they lie. */
@@ -192,7 +330,7 @@ static void write_update(const struct oriel_scanout *shown, uint32_t i,
 	oriel_gpu_message_encode_update(w, i, band);
 	const struct oriel_rect part = { band->x + shown->src.x, band->y + shown->src.y,
 		band->width, band->height };
-	*ret = find_pixels(shown->res, &part);
+	find_pixels(shown->res, &part, ret);
 	if (ret->size > 0) {
 		return;
 	}
@@ -209,6 +347,12 @@ static bool write_band(struct oriel_gpu_socket_scanout *scanout, const struct or
 	struct oriel_rect picture = picture_of(screen, i);
 	if (scanout->waits || oriel_rect_is_empty(&picture)) {
 		return false;
+	}
+	if (scanout->told != NULL) {
+		// What it showed so far was no surface of the front-end's: all of the picture.
+		write_dmabuf_off(scanout, i, w);
+		scanout->frame = (struct oriel_rect){ 0 };
+		oriel_damage_set(&scanout->damage, &picture);
 	}
 	if (oriel_rect_is_empty(&scanout->frame)) {
 		scanout->frame = oriel_damage_take(&scanout->damage);
@@ -235,7 +379,9 @@ static bool write_next_band(struct oriel_gpu_socket_sender *sender,
 		struct oriel_gpu_socket_pixels *ret) {
 	for (uint32_t k = 0; k < ORIEL_MAX_SCANOUTS; k++) {
 		uint32_t i = (sender->next + k) % ORIEL_MAX_SCANOUTS;
-		if (write_band(&sender->scanouts[i], screen, i, w, ret)) {
+		struct oriel_dmabuf *dmabuf = dmabuf_of(sender, screen, i);
+		if (dmabuf != NULL ? write_dmabuf(sender, screen, i, dmabuf, w, ret)
+				   : write_band(&sender->scanouts[i], screen, i, w, ret)) {
 			sender->next = (i + 1) % ORIEL_MAX_SCANOUTS;
 			return true;
 		}
@@ -246,7 +392,7 @@ static bool write_next_band(struct oriel_gpu_socket_sender *sender,
 void oriel_gpu_socket_sender_write_next(struct oriel_gpu_socket_sender *sender,
 		const struct oriel_screen *screen, struct oriel_writer *w,
 		struct oriel_gpu_socket_pixels *ret) {
-	*ret = (struct oriel_gpu_socket_pixels){ 0 };
+	*ret = (struct oriel_gpu_socket_pixels){ .fd = -1 };
 	// A guest that never stops changing cursors must not keep pictures from going out.
 	bool cursors_first = sender->n_cursors < ORIEL_MAX_SCANOUTS;
 	if (cursors_first && write_next_cursor(sender, screen, w)) {

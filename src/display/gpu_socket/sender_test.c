@@ -8,6 +8,7 @@
 #include "fixture/check.h"
 #include "fixture/screen_rig.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #define BGRX 2u
@@ -74,6 +75,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
 	struct fixture *f = *state;
 	free(f->message);
+	oriel_gpu_socket_sender_finish(&f->sender);
 	gpu_front_end_finish(&f->fake);
 	screen_rig_finish(&f->test);
 	free(f);
@@ -106,7 +108,8 @@ static bool step(struct fixture *f) {
 	f->rect.y = oriel_read_u32(&r);
 	f->rect.width = oriel_read_u32(&r);
 	f->rect.height = oriel_read_u32(&r);
-	gpu_front_end_feed(&f->fake, f->message, size);
+	gpu_front_end_feed_take(&f->fake, f->message, size,
+			pixels.fd >= 0 ? fcntl(pixels.fd, F_DUPFD_CLOEXEC, 0) : -1);
 	gpu_front_end_feed(&f->fake, pixels.bytes, pixels.size);
 	return true;
 }

@@ -47,7 +47,7 @@ static void test_every_format_and_part(void **state) {
 		uint8_t pixels[WIDTH * HEIGHT * 4];
 		struct oriel_resource res = make_resource(format, pixels);
 		for (size_t i = 0; i < ORIEL_ARRAY_LEN(parts); i++) {
-			struct oriel_scanout scanout = { &res, parts[i] };
+			struct oriel_scanout scanout = { .res = &res, .src = parts[i] };
 			uint64_t size = oriel_share_snapshot_get_size(&scanout, false);
 			CHECK(size == parts[i].width * parts[i].height * 4, "%s, part %zu",
 					format->name, i);
@@ -91,7 +91,7 @@ static void test_large_pictures(void **state) {
 			.stride = width * 4,
 			.size = size,
 			.pixels = pixels };
-		struct oriel_scanout scanout = { &res, { 0, 0, width, height } };
+		struct oriel_scanout scanout = { .res = &res, .src = { 0, 0, width, height } };
 		int fd = -1;
 		assert_int_equal(oriel_share_snapshot_create(&scanout, NULL, &fd), 0);
 		assert_int_equal(read(fd, copy, size), size);
@@ -106,7 +106,7 @@ static void test_cursor_follows_the_picture(void **state) {
 	(void)state;
 	uint8_t pixels[WIDTH * HEIGHT * 4];
 	struct oriel_resource res = make_resource(oriel_format_get(1), pixels);
-	struct oriel_scanout scanout = { &res, { 0, 0, WIDTH, HEIGHT } };
+	struct oriel_scanout scanout = { .res = &res, .src = { 0, 0, WIDTH, HEIGHT } };
 	static uint8_t cursor[ORIEL_CURSOR_BYTES];
 	memset(cursor, 0x33, sizeof(cursor));
 	assert_int_equal(oriel_share_snapshot_get_size(&scanout, true),
@@ -123,7 +123,7 @@ static void test_it_is_sealed(void **state) {
 	(void)state;
 	uint8_t pixels[WIDTH * HEIGHT * 4];
 	struct oriel_resource res = make_resource(oriel_format_get(2), pixels);
-	struct oriel_scanout scanout = { &res, { 0, 0, WIDTH, HEIGHT } };
+	struct oriel_scanout scanout = { .res = &res, .src = { 0, 0, WIDTH, HEIGHT } };
 	int fd = -1;
 	assert_int_equal(oriel_share_snapshot_create(&scanout, NULL, &fd), 0);
 	assert_int_equal(fcntl(fd, F_GET_SEALS) & ~0x20, // F_SEAL_EXEC, where there is one
