@@ -97,6 +97,17 @@ ORIEL_API
 struct oriel_virtio *oriel_gpu_get_virtio(struct oriel_gpu *gpu);
 
 /**
+ * Let guest memory be shown without a copy: fd is /dev/udmabuf, opened for reading and writing; -1:
+ * not (any more). It serves displays which take dma-bufs of guest memory, like the GPU socket's if
+ * it was told so, and guests that make blobs of it, in memory files that are sealed against
+ * shrinking. What cannot be shown so is copied.
+ *
+ * Owns: fd is taken.
+ */
+ORIEL_API
+void oriel_gpu_set_udmabuf_take(struct oriel_gpu *gpu, int fd);
+
+/**
  * Attach a display, which must not be attached anywhere. It is shown everything at once.
  *
  * Owns: nothing. The display stays its owner's, and may be destroyed before or after the device.

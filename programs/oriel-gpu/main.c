@@ -190,8 +190,26 @@ static int start_device(struct program *program, const struct options *options) 
 	return set_heads(program, options);
 }
 
-static int start_vmm_display(struct program *program) {
-	struct oriel_gpu_socket_options options = { .size = sizeof(options), .log = program->log };
+/** Guest memory as dma-bufs; without, it is copied. Nothing is opened later: a jail may follow. */
+static void open_udmabuf(struct program *program) {
+	int fd = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		log_print(&program->log, ORIEL_LOG_INFO,
+				"/dev/udmabuf: %s; what guests draw into memory is copied",
+				strerror(errno));
+	}
+	oriel_gpu_set_udmabuf_take(program->gpu, fd);
+}
+
+static int start_vmm_display(struct program *program, bool sends_dmabufs) {
+	struct oriel_gpu_socket_options options = {
+		.size = sizeof(options),
+		.log = program->log,
+		.sends_dmabufs = sends_dmabufs,
+	};
+	if (sends_dmabufs) {
+		open_udmabuf(program);
+	}
 	int err = oriel_gpu_socket_create(program->loop, &options, &program->gpu_socket);
 	if (err < 0) {
 		return fail_start("the VMM's display", err);
@@ -272,7 +290,7 @@ static int start(struct program *program, const struct options *options) {
 		err = input_init(&program->input, &input_options);
 	}
 	if (err == 0 && options->qemu_display) {
-		err = start_vmm_display(program);
+		err = start_vmm_display(program, options->qemu_dmabufs);
 	}
 	if (err == 0 && options->display_socket != NULL) {
 		err = start_display_socket(program, options);

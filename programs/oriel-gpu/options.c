@@ -41,7 +41,7 @@ void options_print_help(void) {
 	      "      --control-socket=PATH    answer 'oriel status' at this socket\n"
 	      "      --heads=N, --size=WxH    outputs, 1 to 16; their size, else 1280x800\n"
 	      "      --head=WxH[@HZ][,...]    one head; also dpi=N, mm=WxH, name=, serial=\n"
-	      "      --qemu-display=HOW       'pixels' or 'off'; default: pixels\n"
+	      "      --qemu-display=HOW       pixels, dmabuf or off; default: pixels\n"
 	      "      --renderer=GPU           3D: auto, software, node:PATH, pci:ADDR or egl:N\n"
 	      "      --render-dump=FILE       record what 3D is asked for; see oriel-render(1)\n"
 	      "  limits, each --max-...: resources, host-memory, backing-entries, dimension,\n"
@@ -277,9 +277,10 @@ static int handle_head_option(struct options *options, int option) {
 	case OPTION_HEAD:
 		return parse_head(option, options);
 	default: // OPTION_QEMU_DISPLAY
-		options->qemu_display = strcmp(optarg, "pixels") == 0;
+		options->qemu_dmabufs = strcmp(optarg, "dmabuf") == 0;
+		options->qemu_display = options->qemu_dmabufs || strcmp(optarg, "pixels") == 0;
 		if (!options->qemu_display && strcmp(optarg, "off") != 0) {
-			return fail_value(option, "pixels or off");
+			return fail_value(option, "pixels, dmabuf or off");
 		}
 		return 0;
 	}

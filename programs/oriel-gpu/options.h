@@ -37,7 +37,8 @@ struct options {
 	struct head heads[16]; // those that are described: the first n_described
 	uint32_t n_described;
 	uint32_t width, height; // 0: not given
-	bool qemu_display;      // whether pixels go to the VMM's own display
+	bool qemu_display;      // whether pictures go to the VMM's own display
+	bool qemu_dmabufs;      // and as dma-bufs, where there are some
 
 	const char *renderer;       // the GPU that renders 3D; NULL: 2D only
 	const char *render_program; // NULL: the one beside this program

@@ -4,7 +4,10 @@
 
 #include "device/device.h"
 
+#include "device/udmabuf.h"
+
 #include <assert.h>
+#include <stdlib.h>
 
 /** Whether an image that is there will do for another blob. */
 static bool image_fits(const struct oriel_blob_scanout *scanout,
@@ -32,6 +35,36 @@ static int create_image(struct oriel_gpu *gpu, const struct oriel_blob_layout *l
 	return 0;
 }
 
+/** Show an image, and beside it the blob's own memory if that can be. */
+static void show_image(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_resource *image,
+		struct oriel_dmabuf *dmabuf) {
+	const struct oriel_picture picture = {
+		.res = image,
+		.src = { 0, 0, image->width, image->height },
+		.dmabuf = dmabuf,
+		.is_behind = dmabuf != NULL,
+	};
+	oriel_screen_set_picture(&gpu->screen, scanout_id, &picture);
+}
+
+/** The dma-buf of a blob in a layout; NULL: nobody wants one, or it cannot be. */
+static struct oriel_dmabuf *find_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob,
+		const struct oriel_blob_layout *layout) {
+	const uint32_t dmabufs = oriel_screen_get_dmabufs(&gpu->screen);
+	if ((dmabufs & ORIEL_DISPLAY_TAKES_GUEST_DMABUFS) == 0) {
+		return NULL;
+	}
+	const struct oriel_udmabuf_picture picture = {
+		.format = layout->format,
+		.width = layout->rect.width,
+		.height = layout->rect.height,
+		.stride = layout->stride,
+		.start = layout->offset + layout->rect.y * layout->stride +
+			 (uint64_t)layout->rect.x * ORIEL_BYTES_PER_PIXEL,
+	};
+	return oriel_udmabuf_get(&gpu->udmabuf, blob, &picture);
+}
+
 int oriel_blob_show(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_resource *blob,
 		const struct oriel_blob_layout *layout) {
 	struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
@@ -41,13 +74,14 @@ int oriel_blob_show(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_res
 		if (err < 0) {
 			return err;
 		}
-		const struct oriel_rect all = { .width = image->width, .height = image->height };
-		oriel_screen_set_scanout(&gpu->screen, scanout_id, image, &all);
+		show_image(gpu, scanout_id, image, NULL);
 		oriel_blob_leave(gpu, scanout_id);
 		scanout->image = image;
 	}
+	struct oriel_dmabuf *dmabuf = find_dmabuf(gpu, blob, layout);
+	show_image(gpu, scanout_id, scanout->image, dmabuf);
 	struct oriel_resource *old = scanout->blob;
-	scanout->is_stale = scanout->is_stale || old != blob ||
+	scanout->is_stale = scanout->is_stale || old != blob || dmabuf != NULL ||
 			    !oriel_rect_equals(&scanout->layout.rect, &layout->rect) ||
 			    scanout->layout.offset != layout->offset ||
 			    scanout->layout.stride != layout->stride;
@@ -76,10 +110,96 @@ void oriel_blob_remove(struct oriel_gpu *gpu, const struct oriel_resource *blob)
 	}
 }
 
+/** Gathering without a request: for a display that needs pixels after all. */
+struct fetch {
+	struct oriel_render_op op;
+	struct oriel_gpu *gpu;
+	struct oriel_resource *blob; // held
+	uint32_t scanout_id;
+};
+
+static void handle_fetched(struct oriel_render_op *op, int err) {
+	struct fetch *fetch = oriel_container_of(op, struct fetch, op);
+	struct oriel_gpu *gpu = fetch->gpu;
+	struct oriel_blob_scanout *scanout = &gpu->blobs[fetch->scanout_id];
+	if (scanout->image == op->res && scanout->blob == fetch->blob) {
+		// What cannot be gathered is not asked for again: displays show what there is.
+		scanout->is_stale = err < 0;
+		oriel_screen_set_behind(&gpu->screen, fetch->scanout_id, false);
+		oriel_screen_flush(&gpu->screen, op->res, &op->rect);
+	}
+	oriel_resource_release(op->res);
+	oriel_resource_release(fetch->blob);
+	free(fetch);
+}
+
+void oriel_blob_fetch(struct oriel_gpu *gpu, uint32_t scanout_id) {
+	struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
+	struct fetch *fetch = scanout->blob != NULL ? calloc(1, sizeof(*fetch)) : NULL;
+	if (fetch == NULL) {
+		return;
+	}
+	scanout->is_stale = true;
+	fetch->gpu = gpu;
+	fetch->blob = oriel_resource_hold(scanout->blob);
+	fetch->scanout_id = scanout_id;
+	fetch->op.type = ORIEL_RENDER_TRANSFER_TO_HOST_2D;
+	fetch->op.res = oriel_resource_hold(scanout->image);
+	fetch->op.rect = oriel_blob_get_damage(scanout, &scanout->layout.rect, &fetch->op.source);
+	fetch->op.done = handle_fetched;
+	oriel_renderer_submit(gpu->renderer, &fetch->op);
+}
+
+void oriel_blob_drop_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob) {
+	if (!blob->is_blob || blob->dmabuf == NULL) {
+		return;
+	}
+	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
+		const struct oriel_scanout *shown = &gpu->screen.scanouts[i];
+		if (gpu->blobs[i].blob == blob && shown->dmabuf != NULL) {
+			oriel_blob_fetch(gpu, i);
+			const struct oriel_rect all = shown->src;
+			show_image(gpu, i, gpu->blobs[i].image, NULL);
+			oriel_screen_flush(&gpu->screen, gpu->blobs[i].image, &all);
+		}
+	}
+	oriel_resource_drop_dmabuf(blob);
+}
+
+void oriel_blob_drop_all_dmabufs(struct oriel_gpu *gpu) {
+	uint32_t cursor = 0;
+	struct oriel_resource *res = oriel_resource_table_next(&gpu->resources, &cursor);
+	for (; res != NULL; res = oriel_resource_table_next(&gpu->resources, &cursor)) {
+		oriel_blob_drop_dmabuf(gpu, res);
+	}
+}
+
 void oriel_blob_clear(struct oriel_gpu *gpu) {
 	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
 		oriel_blob_leave(gpu, i);
 	}
+}
+
+struct oriel_rect oriel_blob_get_flushed(const struct oriel_blob_scanout *scanout,
+		const struct oriel_rect *rect) {
+	struct oriel_rect damage = oriel_rect_intersect(rect, &scanout->layout.rect);
+	damage.x -= oriel_rect_is_empty(&damage) ? 0 : scanout->layout.rect.x;
+	damage.y -= oriel_rect_is_empty(&damage) ? 0 : scanout->layout.rect.y;
+	return damage;
+}
+
+bool oriel_blob_present_dmabuf(struct oriel_gpu *gpu, uint32_t scanout_id,
+		const struct oriel_rect *rect) {
+	struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
+	if (oriel_screen_needs_pixels(&gpu->screen, scanout_id) ||
+			gpu->screen.scanouts[scanout_id].dmabuf == NULL) {
+		return false;
+	}
+	const struct oriel_rect damage = oriel_blob_get_flushed(scanout, rect);
+	scanout->is_stale = true;
+	oriel_screen_set_behind(&gpu->screen, scanout_id, true);
+	oriel_screen_flush(&gpu->screen, scanout->image, &damage);
+	return true;
 }
 
 struct oriel_rect oriel_blob_get_damage(const struct oriel_blob_scanout *scanout,
@@ -95,7 +215,5 @@ struct oriel_rect oriel_blob_get_damage(const struct oriel_blob_scanout *scanout
 			  (uint64_t)damage.x * ORIEL_BYTES_PER_PIXEL,
 		.stride = layout->stride,
 	};
-	damage.x -= oriel_rect_is_empty(&damage) ? 0 : layout->rect.x;
-	damage.y -= oriel_rect_is_empty(&damage) ? 0 : layout->rect.y;
-	return damage;
+	return oriel_blob_get_flushed(scanout, &damage);
 }

@@ -6,6 +6,10 @@
  * of ours, and a flush gathers the damage into it: once, however many viewers there are. The image
  * outlives page flips between blobs of one layout; after a flip its first flush gathers all of it.
  *
+ * The VMM has guest memory anyway. If its display takes dma-bufs, and the kernel can make one of
+ * the blob's pages (udmabuf.h), the scanout has it beside the image; then nothing is gathered as
+ * long as no display needs pixels, and all of it once one does.
+ *
  * A screen's scanout shows that image; the blob behind it is known here alone.
  */
 #ifndef ORIEL_BLOB_H
@@ -29,7 +33,7 @@ struct oriel_blob_scanout {
 	struct oriel_resource *blob;  // held; NULL: the scanout shows no blob
 	struct oriel_resource *image; // held; what the screen shows, as large as layout.rect
 	struct oriel_blob_layout layout;
-	bool is_stale; // nothing of this blob was gathered yet
+	bool is_stale; // nothing of this blob was gathered yet, or not all that was flushed
 };
 
 /**
@@ -47,8 +51,25 @@ void oriel_blob_leave(struct oriel_gpu *gpu, uint32_t scanout_id);
 /** Turn off every scanout that shows blob, as its UNREF does. */
 void oriel_blob_remove(struct oriel_gpu *gpu, const struct oriel_resource *blob);
 
+/** A blob loses its backing: where it was shown without a copy, the last picture is gathered. */
+void oriel_blob_drop_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob);
+
+/** The same for all blobs: guest memory changes. */
+void oriel_blob_drop_all_dmabufs(struct oriel_gpu *gpu);
+
+/** Gather what is missing on a scanout, and present it: for displays (oriel_fetch_pixels_fn). */
+void oriel_blob_fetch(struct oriel_gpu *gpu, uint32_t scanout_id);
+
 /** Let all blobs and images go; the screen was cleared. */
 void oriel_blob_clear(struct oriel_gpu *gpu);
+
+/** The part of a scanout that a flush of rect, in the picture's coordinates, damages. */
+struct oriel_rect oriel_blob_get_flushed(const struct oriel_blob_scanout *scanout,
+		const struct oriel_rect *rect);
+
+/** Present damage of a scanout as its dma-buf has it, if no display needs pixels. */
+bool oriel_blob_present_dmabuf(struct oriel_gpu *gpu, uint32_t scanout_id,
+		const struct oriel_rect *rect);
 
 /**
  * What a flush of rect, in the picture's coordinates, has to gather on a scanout that shows a blob:

@@ -21,6 +21,7 @@
 #include "device/heads.h"
 #include "device/queue.h"
 #include "device/readback.h"
+#include "device/udmabuf.h"
 #include "device/work.h"
 #include "display/screen.h"
 #include "host/log.h"
@@ -41,6 +42,7 @@ struct oriel_gpu {
 
 	struct oriel_screen screen;
 	struct oriel_blob_scanout blobs[ORIEL_MAX_SCANOUTS]; // of the screen's scanouts
+	struct oriel_udmabuf udmabuf;
 	struct oriel_resource_limits limits;
 	struct oriel_resource_table resources;
 	uint64_t max_backing_entries;

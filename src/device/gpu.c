@@ -29,6 +29,9 @@
 #define DEFAULT_MAX_BACKING_ENTRIES 262144u
 #define DEFAULT_MAX_BACKING_MEMORY (256ull * 1024 * 1024)
 #define DEFAULT_MAX_DIMENSION 16384u
+/** Resources with a dma-buf: a few for each of 16 scanouts, and less than the descriptors there
+ * are. */
+#define MAX_DMABUFS 256u
 #define DEFAULT_MAX_CONTEXTS 4096u
 #define DEFAULT_MAX_3D_MEMORY (4ull * 1024 * 1024 * 1024)
 #define DEFAULT_MAX_SUBMIT_SIZE (64ull * 1024 * 1024)
@@ -124,6 +127,7 @@ static void gpu_handle_memory_change(struct oriel_virtio *virtio) {
 	for (unsigned int i = 0; i < ORIEL_GPU_N_QUEUES; i++) {
 		oriel_gpu_queue_handle_memory_change(&gpu->queues[i]);
 	}
+	oriel_blob_drop_all_dmabufs(gpu);
 	oriel_gpu_3d_begin_memory_change(gpu);
 	oriel_resource_table_handle_map_change(&gpu->resources, map);
 	oriel_gpu_3d_end_memory_change(gpu, map);
@@ -221,6 +225,7 @@ static void set_limits(struct oriel_gpu *gpu, const struct oriel_gpu_options *op
 	gpu->limits.count.limit = get_limit(options->max_resources, DEFAULT_MAX_RESOURCES);
 	gpu->limits.backing.limit =
 			get_limit(options->max_backing_memory, DEFAULT_MAX_BACKING_MEMORY);
+	gpu->limits.dmabufs.limit = MAX_DMABUFS;
 	uint64_t max_dimension = get_limit(options->max_dimension, DEFAULT_MAX_DIMENSION);
 	gpu->limits.max_dimension = (uint32_t)oriel_min_u64(max_dimension, UINT32_MAX);
 	gpu->limits.memory_3d.limit = get_limit(options->max_3d_memory, DEFAULT_MAX_3D_MEMORY);
@@ -254,6 +259,12 @@ int oriel_gpu_resize_head(struct oriel_gpu *gpu, uint32_t i, uint32_t width, uin
 	return oriel_screen_set_size(&gpu->screen, i, &size);
 }
 
+/** A display needs pixels of what it was shown as a dma-buf before. */
+static void fetch_pixels(struct oriel_screen *screen, uint32_t scanout_id) {
+	struct oriel_gpu *gpu = oriel_container_of(screen, struct oriel_gpu, screen);
+	oriel_blob_fetch(gpu, scanout_id);
+}
+
 int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 		const struct oriel_gpu_options *options, struct oriel_gpu **ret) {
 	int err = check_options(options);
@@ -273,6 +284,8 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 			options->height != 0 ? options->height : DEFAULT_HEIGHT);
 	oriel_screen_init(&gpu->screen, options->n_heads != 0 ? options->n_heads : 1);
 	gpu->screen.set_size = set_size;
+	gpu->screen.fetch_pixels = fetch_pixels;
+	oriel_udmabuf_init(&gpu->udmabuf);
 	oriel_gpu_3d_init(gpu, options->renderer3d);
 	oriel_resource_table_init(&gpu->resources, &gpu->limits);
 	err = oriel_memory_create(&gpu->memory);
@@ -307,6 +320,10 @@ int oriel_gpu_set_head(struct oriel_gpu *gpu, uint32_t i, const struct oriel_gpu
 	return err;
 }
 
+void oriel_gpu_set_udmabuf_take(struct oriel_gpu *gpu, int fd) {
+	oriel_udmabuf_set_take(&gpu->udmabuf, fd);
+}
+
 void oriel_gpu_attach_display(struct oriel_gpu *gpu, struct oriel_display *display) {
 	oriel_screen_attach(&gpu->screen, display);
 }
@@ -330,6 +347,7 @@ void oriel_gpu_destroy(struct oriel_gpu *gpu) {
 	oriel_readback_clear(gpu);
 	oriel_gpu_3d_finish(gpu);
 	oriel_resource_table_finish(&gpu->resources);
+	oriel_udmabuf_finish(&gpu->udmabuf);
 	oriel_memory_destroy(gpu->memory);
 	free(gpu);
 }

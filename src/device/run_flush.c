@@ -3,7 +3,8 @@
  * Showing what was drawn (virtio 1.3, 5.7.6.8: RESOURCE_FLUSH).
  *
  * A flush of an image tells the screen, and moves nothing. A flush of a guest blob gathers the
- * damage first, scanout by scanout; that may take more than one turn of the queue.
+ * damage first, scanout by scanout; that may take more than one turn of the queue. Where all
+ * displays show the blob's memory itself, nothing is gathered.
  */
 #include "device/device.h"
 #include "device/twin.h"
@@ -49,6 +50,7 @@ static void handle_gathered(struct oriel_request *req, int err) {
 	}
 	struct oriel_blob_scanout *scanout = &gpu->blobs[req->flush.scanout_id];
 	scanout->is_stale = false;
+	oriel_screen_set_behind(&gpu->screen, req->flush.scanout_id, false);
 	oriel_screen_flush(&gpu->screen, scanout->image, &req->transfer.rect);
 	req->flush.has_shown = true;
 	req->flush.scanout_id++;
@@ -67,6 +69,9 @@ static void flush_blob(struct oriel_request *req) {
 		struct oriel_rect damage =
 				oriel_blob_get_damage(scanout, &req->flush.rect, &source);
 		if (oriel_rect_is_empty(&damage)) {
+			continue;
+		}
+		if (oriel_blob_present_dmabuf(gpu, i, &req->flush.rect)) {
 			continue;
 		}
 		req->flush.scanout_id = i;

@@ -40,6 +40,25 @@ static void free_pixels(struct oriel_resource *res) {
 	oriel_fd_close(&res->memfd);
 }
 
+int oriel_resource_set_dmabuf_take(struct oriel_resource *res, struct oriel_dmabuf *dmabuf) {
+	assert(res->dmabuf == NULL);
+	int err = oriel_budget_charge(&res->limits->dmabufs, 1);
+	if (err < 0) {
+		oriel_dmabuf_release(dmabuf);
+		return err;
+	}
+	res->dmabuf = dmabuf;
+	return 0;
+}
+
+void oriel_resource_drop_dmabuf(struct oriel_resource *res) {
+	if (res->dmabuf != NULL) {
+		oriel_budget_credit(&res->limits->dmabufs, 1);
+		oriel_dmabuf_release(res->dmabuf);
+		res->dmabuf = NULL;
+	}
+}
+
 static void resource_destroy(struct oriel_resource *res) {
 	oriel_backing_detach(&res->backing);
 	free_pixels(res);
@@ -72,6 +91,7 @@ static int resource_create(struct oriel_resource_table *table, struct oriel_reso
 	}
 	res->memfd = -1;
 	res->serial = ++table->last_serial;
+	res->limits = table->limits;
 	oriel_backing_init(&res->backing, &table->limits->backing);
 	*ret = res;
 	return 0;
@@ -222,6 +242,7 @@ static void let_go(struct oriel_resource_table *table, struct oriel_resource *re
 	assert(!res->dropped);
 	oriel_budget_credit(&table->limits->count, 1);
 	res->dropped = true;
+	oriel_resource_drop_dmabuf(res);
 	oriel_backing_detach(&res->backing);
 	if (res->n_holds == 0) {
 		resource_destroy(res);

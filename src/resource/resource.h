@@ -23,6 +23,7 @@
 #include "base/id_table.h"
 #include "base/list.h"
 #include "resource/backing.h"
+#include "resource/dmabuf.h"
 #include "resource/format.h"
 
 #define ORIEL_RESOURCE_MEMFD_BYTES (1024u * 1024u)
@@ -64,6 +65,11 @@ struct oriel_resource {
 	uint8_t *pixels;
 	int memfd;
 
+	// What displays get without a copy: a blob's guest memory, or a 3D resource as the renderer
+	// has exported it. NULL: nothing.
+	struct oriel_dmabuf *dmabuf; // held
+	uint64_t dmabuf_start;       // of a blob: where it begins in there, bytes
+
 	bool has_uuid;
 	uint8_t uuid[ORIEL_UUID_SIZE];
 
@@ -71,6 +77,7 @@ struct oriel_resource {
 	uint32_t n_holds;
 	bool dropped;
 	struct oriel_budget *pixel_budget; // NULL once credited
+	struct oriel_resource_limits *limits;
 };
 
 /** What bounds a table's resources; all of it is the device's. */
@@ -79,6 +86,7 @@ struct oriel_resource_limits {
 	struct oriel_budget count;     // resources
 	struct oriel_budget memory_3d; // bytes of the 3D renderer's memory, estimated
 	struct oriel_budget backing;   // bytes of backing lists
+	struct oriel_budget dmabufs;   // resources that have one: a descriptor each
 	uint32_t max_dimension;        // pixels
 };
 
@@ -189,6 +197,17 @@ int oriel_resource_share_unsealed(struct oriel_resource *res);
 /** Seal what oriel_resource_share_unsealed() left open. 0 or -errno. */
 ORIEL_MUST_CHECK
 int oriel_resource_seal(struct oriel_resource *res);
+
+/**
+ * Keep a dma-buf with a resource that has none; the caller's hold is taken, also on failure.
+ *
+ * Returns 0, or -EDQUOT.
+ */
+ORIEL_MUST_CHECK
+int oriel_resource_set_dmabuf_take(struct oriel_resource *res, struct oriel_dmabuf *dmabuf);
+
+/** Let go of the resource's dma-buf, if it has one. Whoever shows it still holds it. */
+void oriel_resource_drop_dmabuf(struct oriel_resource *res);
 
 /** Give the resource its UUID (RFC 4122, version 4) if it has none yet. 0 or -errno of getrandom().
  */

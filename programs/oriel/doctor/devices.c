@@ -201,8 +201,8 @@ static int try_udmabuf(FILE *out, const void *arg) {
 
 void check_udmabuf(struct doctor *doctor) {
 	struct report_row *row = report_add(&doctor->report, SECTION_MACHINE, "udmabuf",
-			"showing a guest's own memory without a copy; not used by this version "
-			"yet");
+			"showing a guest's own memory on QEMU's display without a copy: oriel-gpu "
+			"--qemu-display=dmabuf");
 	struct answer answer;
 	doctor_ask(doctor, try_udmabuf, NULL, &answer);
 	uint64_t error = 0;
