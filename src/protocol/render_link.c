@@ -12,6 +12,7 @@
 #define FILE_SIZE 16u
 #define HELLO_SIZE 24u
 #define CAPSET_SIZE 24u // without its data
+#define CAN_EXPORT 1u   // flag of HELLO
 #define MAX_RINGS 64u   // virtio 1.3, 5.7.6.7
 
 static_assert(ORIEL_RENDER_LINK_REQUEST_OFFSET + ORIEL_RENDER_LINK_N_REQUESTS *
@@ -118,8 +119,9 @@ int oriel_render_link_decode_hello(struct oriel_reader *r, struct oriel_render_l
 	m.magic = oriel_read_u32(r);
 	m.version = oriel_read_u32(r);
 	m.n_capsets = oriel_read_u32(r);
-	oriel_read_skip(r, 4);
-	if (judge(r) < 0) {
+	const uint32_t flags = oriel_read_u32(r);
+	m.can_export = (flags & CAN_EXPORT) != 0;
+	if (judge(r) < 0 || (flags & ~CAN_EXPORT) != 0) {
 		return -EBADMSG;
 	}
 	*ret = m;
@@ -133,7 +135,33 @@ void oriel_render_link_encode_hello(struct oriel_writer *w,
 	oriel_write_u32(w, m->magic);
 	oriel_write_u32(w, m->version);
 	oriel_write_u32(w, m->n_capsets);
-	oriel_write_u32(w, 0);
+	oriel_write_u32(w, m->can_export ? CAN_EXPORT : 0);
+}
+
+int oriel_render_link_decode_exported(struct oriel_reader *r,
+		struct oriel_render_link_exported *ret) {
+	struct oriel_render_link_exported m;
+	read_type(r, ORIEL_RENDER_LINK_EXPORTED);
+	m.number = oriel_read_u32(r);
+	m.stride = oriel_read_u32(r);
+	m.fourcc = oriel_read_u32(r);
+	m.modifier = oriel_read_u64(r);
+	m.offset = oriel_read_u64(r);
+	if (judge(r) < 0) {
+		return -EBADMSG;
+	}
+	*ret = m;
+	return 0;
+}
+
+void oriel_render_link_encode_exported(struct oriel_writer *w,
+		const struct oriel_render_link_exported *m) {
+	oriel_write_u32(w, ORIEL_RENDER_LINK_EXPORTED);
+	oriel_write_u32(w, m->number);
+	oriel_write_u32(w, m->stride);
+	oriel_write_u32(w, m->fourcc);
+	oriel_write_u64(w, m->modifier);
+	oriel_write_u64(w, m->offset);
 }
 
 int oriel_render_link_decode_capset(struct oriel_reader *r, struct oriel_render_link_capset *ret) {
@@ -272,6 +300,15 @@ static void read_body(struct oriel_reader *r, struct oriel_render_link_request *
 	case ORIEL_RENDER_LINK_SET_MEMORY:
 		m->memory.n_regions = oriel_read_u32(r);
 		return;
+	case ORIEL_RENDER_LINK_EXPORT:
+		m->exported.wants_file = oriel_read_u32(r);
+		m->exported.fourcc = oriel_read_u32(r);
+		m->exported.width = oriel_read_u32(r);
+		m->exported.height = oriel_read_u32(r);
+		if (m->exported.wants_file > 1) {
+			r->failed = true;
+		}
+		return;
 	case ORIEL_RENDER_LINK_DESTROY_CONTEXT:
 	case ORIEL_RENDER_LINK_ATTACH_RESOURCE:
 	case ORIEL_RENDER_LINK_DETACH_RESOURCE:
@@ -311,6 +348,12 @@ static void write_body(struct oriel_writer *w, const struct oriel_render_link_re
 		return;
 	case ORIEL_RENDER_LINK_SET_MEMORY:
 		oriel_write_u32(w, m->memory.n_regions);
+		return;
+	case ORIEL_RENDER_LINK_EXPORT:
+		oriel_write_u32(w, m->exported.wants_file);
+		oriel_write_u32(w, m->exported.fourcc);
+		oriel_write_u32(w, m->exported.width);
+		oriel_write_u32(w, m->exported.height);
 		return;
 	case ORIEL_RENDER_LINK_DESTROY_CONTEXT:
 	case ORIEL_RENDER_LINK_ATTACH_RESOURCE:
@@ -376,13 +419,12 @@ int oriel_render_link_decode_reply(struct oriel_reader *r, struct oriel_render_l
 	struct oriel_render_link_reply m;
 	m.sequence = oriel_read_u64(r);
 	uint32_t err = oriel_read_u32(r);
-	uint32_t reserved = oriel_read_u32(r);
+	m.fd_number = oriel_read_u32(r);
 	uint64_t more[2];
 	more[0] = oriel_read_u64(r);
 	more[1] = oriel_read_u64(r);
 	// The error is sent as its positive number: nothing is sign-extended.
-	if (judge(r) < 0 || err > ORIEL_RENDER_LINK_MAX_ERROR || reserved != 0 ||
-			(more[0] | more[1]) != 0) {
+	if (judge(r) < 0 || err > ORIEL_RENDER_LINK_MAX_ERROR || (more[0] | more[1]) != 0) {
 		return -EBADMSG;
 	}
 	m.err = -(int32_t)err;
@@ -394,5 +436,6 @@ void oriel_render_link_encode_reply(struct oriel_writer *w,
 		const struct oriel_render_link_reply *m) {
 	oriel_write_u64(w, m->sequence);
 	oriel_write_u32(w, (uint32_t)-m->err);
-	oriel_write_zeros(w, ORIEL_RENDER_LINK_REPLY_SIZE - 12);
+	oriel_write_u32(w, m->fd_number);
+	oriel_write_zeros(w, ORIEL_RENDER_LINK_REPLY_SIZE - 16);
 }

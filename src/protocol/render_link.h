@@ -39,8 +39,9 @@
 
 /** Messages of the socket (3). */
 enum oriel_render_link_message_type {
-	ORIEL_RENDER_LINK_HELLO = 1,  // of the renderer
-	ORIEL_RENDER_LINK_CAPSET = 2, // of the renderer
+	ORIEL_RENDER_LINK_HELLO = 1,    // of the renderer
+	ORIEL_RENDER_LINK_CAPSET = 2,   // of the renderer
+	ORIEL_RENDER_LINK_EXPORTED = 3, // of the renderer
 	ORIEL_RENDER_LINK_SETUP = 0x101,
 	ORIEL_RENDER_LINK_REGION = 0x102,
 	ORIEL_RENDER_LINK_FILE = 0x103,
@@ -68,6 +69,15 @@ struct oriel_render_link_hello {
 	uint32_t magic;
 	uint32_t version;
 	uint32_t n_capsets;
+	bool can_export;
+};
+
+struct oriel_render_link_exported {
+	uint32_t number;
+	uint32_t stride; // bytes
+	uint32_t fourcc;
+	uint64_t modifier;
+	uint64_t offset; // bytes
 };
 
 struct oriel_render_link_capset {
@@ -96,6 +106,7 @@ enum oriel_render_link_type {
 	ORIEL_RENDER_LINK_READ_PIXELS = 15,
 	ORIEL_RENDER_LINK_SET_MEMORY = 16,
 	ORIEL_RENDER_LINK_RESET = 17,
+	ORIEL_RENDER_LINK_EXPORT = 18,
 };
 
 /** One slot of the request ring. */
@@ -138,13 +149,19 @@ struct oriel_render_link_request {
 		struct {
 			uint32_t n_regions;
 		} memory;
+		struct {
+			uint32_t wants_file; // 0 or 1; the rest is for 1
+			uint32_t fourcc;
+			uint32_t width, height;
+		} exported;
 	};
 };
 
 /** One slot of the reply ring. */
 struct oriel_render_link_reply {
 	uint64_t sequence;
-	int32_t err; // 0 or a negative errno
+	int32_t err;        // 0 or a negative errno
+	uint32_t fd_number; // of the EXPORTED that belongs to it; 0: none
 };
 
 /** The type of a message, or 0 if it is too short to have one. */
@@ -156,12 +173,19 @@ ORIEL_MUST_CHECK
 int oriel_render_link_decode_region(struct oriel_reader *r, struct oriel_render_link_region *ret);
 ORIEL_MUST_CHECK
 int oriel_render_link_decode_file(struct oriel_reader *r, struct oriel_render_link_file *ret);
+/** Also -EBADMSG for flags that there are not. */
 ORIEL_MUST_CHECK
 int oriel_render_link_decode_hello(struct oriel_reader *r, struct oriel_render_link_hello *ret);
+ORIEL_MUST_CHECK
+int oriel_render_link_decode_exported(struct oriel_reader *r,
+		struct oriel_render_link_exported *ret);
 /** Also -EBADMSG if the capset is larger than it may be. */
 ORIEL_MUST_CHECK
 int oriel_render_link_decode_capset(struct oriel_reader *r, struct oriel_render_link_capset *ret);
-/** Also -EBADMSG for a type that there is not, a payload outside the arena, or a bad fence. */
+/**
+ * Also -EBADMSG for a type that there is not, a payload outside the arena, or a bad fence or
+ * export.
+ */
 ORIEL_MUST_CHECK
 int oriel_render_link_decode_request(struct oriel_reader *r, struct oriel_render_link_request *ret);
 /** Also -EBADMSG for an error that is positive or no errno, or reserved bytes that are not 0. */
@@ -175,6 +199,8 @@ void oriel_render_link_encode_region(struct oriel_writer *w,
 void oriel_render_link_encode_file(struct oriel_writer *w, const struct oriel_render_link_file *m);
 void oriel_render_link_encode_hello(struct oriel_writer *w,
 		const struct oriel_render_link_hello *m);
+void oriel_render_link_encode_exported(struct oriel_writer *w,
+		const struct oriel_render_link_exported *m);
 void oriel_render_link_encode_capset(struct oriel_writer *w,
 		const struct oriel_render_link_capset *m);
 /** Writes a whole slot. */

@@ -43,6 +43,7 @@ THUNKS(setup)
 THUNKS(region)
 THUNKS(file)
 THUNKS(hello)
+THUNKS(exported)
 THUNKS(request)
 THUNKS(reply)
 
@@ -67,8 +68,13 @@ static const struct row rows[] = {
 			{ { 0, 4, 0x102 }, { 4, 4, A }, { 8, 4, B }, { 16, 8, LONG },
 					{ 24, 8, LONG + 1 }, { 32, 8, LONG + 2 } } },
 	{ "file", 16, OF(file, { A }), { { 0, 4, 0x103 }, { 4, 4, A } } },
-	{ "hello", 24, OF(hello, { A, B, C }),
+	{ "hello", 24, OF(hello, { A, B, C, false }),
 			{ { 0, 4, 1 }, { 8, 4, A }, { 12, 4, B }, { 16, 4, C } } },
+	{ "hello of one who exports", 24, OF(hello, { A, B, C, true }),
+			{ { 0, 4, 1 }, { 8, 4, A }, { 12, 4, B }, { 16, 4, C }, { 20, 4, 1 } } },
+	{ "exported", 32, OF(exported, { A, B, C, LONG, LONG + 1 }),
+			{ { 0, 4, 3 }, { 4, 4, A }, { 8, 4, B }, { 12, 4, C }, { 16, 8, LONG },
+					{ 24, 8, LONG + 1 } } },
 	{ "SUBMIT", 128,
 			OF(request, { .sequence = LONG,
 						    .type = 11,
@@ -102,8 +108,10 @@ static const struct row rows[] = {
 	{ "set memory", 128, OF(request, { .type = 16, .memory = { A } }),
 			{ { 8, 4, 16 }, { 40, 4, A } } },
 	{ "reset", 128, OF(request, { .type = 17 }), { { 8, 4, 17 } } },
-	{ "reply", 32, OF(reply, { LONG, -EIO }), { { 0, 8, LONG }, { 8, 4, EIO } } },
-	{ "good reply", 32, OF(reply, { LONG, 0 }), { { 0, 8, LONG } } },
+	{ "export", 128, OF(request, { .type = 18, .exported = { 1, A, B, C } }),
+			{ { 8, 4, 18 }, { 40, 4, 1 }, { 44, 4, A }, { 48, 4, B }, { 52, 4, C } } },
+	{ "reply", 32, OF(reply, { LONG, -EIO, 0 }), { { 0, 8, LONG }, { 8, 4, EIO } } },
+	{ "good reply", 32, OF(reply, { LONG, 0, A }), { { 0, 8, LONG }, { 12, 4, A } } },
 };
 
 static void make_golden(const struct row *row, uint8_t *bytes) {
@@ -168,8 +176,8 @@ static const struct {
 	int err;
 } words[] = {
 	{ "operation 0", 1, 8, 0, -EBADMSG },
-	{ "the last operation", 1, 8, 17, 0 },
-	{ "one behind it", 1, 8, 18, -EBADMSG },
+	{ "the last operation", 1, 8, 18, 0 },
+	{ "one behind it", 1, 8, 19, -EBADMSG },
 	{ "no such operation", 1, 8, UINT32_MAX, -EBADMSG },
 	{ "a payload up to the arena's end", 11, 24, ORIEL_RENDER_LINK_ARENA_SIZE, 0 },
 	{ "a payload behind it", 11, 24, ORIEL_RENDER_LINK_ARENA_SIZE + 1, -EBADMSG },
@@ -179,10 +187,12 @@ static const struct {
 	{ "a fence that is twice global", 12, 40, 2, -EBADMSG },
 	{ "ring 63", 12, 44, 63, 0 },
 	{ "ring 64", 12, 44, 64, -EBADMSG },
+	{ "an export of two files", 18, 40, 2, -EBADMSG },
 	{ "the largest error", 0, 8, 4095, 0 },
 	{ "one more", 0, 8, 4096, -EBADMSG },
 	{ "a negative error", 0, 8, (uint32_t)-EIO, -EBADMSG },
-	{ "reserved bytes", 0, 12, 1, -EBADMSG },
+	{ "a file", 0, 12, 1, 0 },
+	{ "reserved bytes", 0, 16, 1, -EBADMSG },
 	{ "more of them", 0, 28, 1, -EBADMSG },
 };
 

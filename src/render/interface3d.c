@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 
 #include <assert.h>
+#include <errno.h>
 
 const char *oriel_render3d_type_get_name(enum oriel_render3d_type type) {
 	static const char *const names[ORIEL_RENDER3D_N_TYPES] = {
@@ -25,6 +26,7 @@ const char *oriel_render3d_type_get_name(enum oriel_render3d_type type) {
 		[ORIEL_RENDER3D_READ_PIXELS] = "read pixels",
 		[ORIEL_RENDER3D_SET_MEMORY] = "set memory",
 		[ORIEL_RENDER3D_RESET] = "reset",
+		[ORIEL_RENDER3D_EXPORT] = "export",
 	};
 	const char *name = (unsigned int)type < ORIEL_RENDER3D_N_TYPES ? names[type] : NULL;
 	return name != NULL ? name : "unknown operation";
@@ -38,6 +40,24 @@ const struct oriel_capset *oriel_capset_table_get(const struct oriel_capset_tabl
 		}
 	}
 	return NULL;
+}
+
+int oriel_render3d_export_make_take(struct oriel_render3d_export *exported, int fd,
+		const struct oriel_render3d_file *file) {
+	const struct oriel_format *format = oriel_format_find(file->fourcc);
+	if (format != NULL && !exported->format->has_alpha) {
+		format = oriel_format_without_alpha(format); // nobody has drawn it
+	}
+	const struct oriel_dmabuf_layout layout = {
+		.format = format,
+		.modifier = file->modifier,
+		.width = exported->width,
+		.height = exported->height,
+		.stride = file->stride,
+		.offset = file->offset,
+	};
+	int err = oriel_dmabuf_create_take(fd, &layout, &exported->dmabuf);
+	return err == 0 || err == -ENOMEM ? err : -EINVAL;
 }
 
 void oriel_renderer3d_init(struct oriel_renderer3d *renderer,

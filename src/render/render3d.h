@@ -30,6 +30,7 @@
 #include "oriel/renderer3d.h"
 #include "protocol/virtio_gpu_3d.h"
 #include "resource/backing.h"
+#include "resource/dmabuf.h"
 
 /** The most capsets that a renderer has; ids are 1 to 63. */
 #define ORIEL_MAX_CAPSETS 8u
@@ -81,6 +82,11 @@ enum oriel_render3d_type {
 	ORIEL_RENDER3D_SET_MEMORY,
 	/** Destroy all contexts, resources and images. */
 	ORIEL_RENDER3D_RESET,
+	/**
+	 * Have a resource seen outside: what was submitted to any context before is drawn when this
+	 * comes back. With wants_file, give a dma-buf of it as well. -EOPNOTSUPP: that cannot be.
+	 */
+	ORIEL_RENDER3D_EXPORT,
 	ORIEL_RENDER3D_N_TYPES,
 };
 
@@ -147,6 +153,24 @@ struct oriel_render3d_read {
 	uint32_t stride;        // of the image, bytes
 };
 
+struct oriel_render3d_export {
+	bool wants_file;
+	// With it: what the picture is known to be. The order of its channels in memory may be
+	// another one there, which the dma-buf then says.
+	const struct oriel_format *format;
+	uint32_t width, height;
+	// The result: a hold of it is whose `done` it comes back to. NULL before, and on errors.
+	struct oriel_dmabuf *dmabuf;
+};
+
+/** What a renderer says about a file that it exports. */
+struct oriel_render3d_file {
+	uint32_t fourcc;
+	uint64_t modifier;
+	uint64_t offset; // bytes
+	uint32_t stride; // bytes
+};
+
 struct oriel_render3d_op {
 	enum oriel_render3d_type type;
 	oriel_render3d_done_fn done;
@@ -165,6 +189,7 @@ struct oriel_render3d_op {
 		struct oriel_render3d_fence fence;
 		struct oriel_render3d_image image;
 		struct oriel_render3d_read read;
+		struct oriel_render3d_export exported;
 		struct oriel_mem_map *map;
 	};
 
@@ -202,7 +227,19 @@ struct oriel_renderer3d {
 	struct oriel_renderer3d_listener listener;
 	/** What it can do: known when it was created, and the same for its whole life. */
 	struct oriel_capset_table capsets;
+	/** Whether it can export at all: one export, of its own, has succeeded. */
+	bool can_export;
 };
+
+/**
+ * For implementers: make the result of an export of a file that has just been made, or that came
+ * from a renderer which is not trusted.
+ *
+ * Owns: fd is taken, also on failure. Returns 0, -EINVAL if it cannot be such a picture, -ENOMEM.
+ */
+ORIEL_MUST_CHECK
+int oriel_render3d_export_make_take(struct oriel_render3d_export *exported, int fd,
+		const struct oriel_render3d_file *file);
 
 /** For implementers: begin the base; capsets may be filled in later. */
 void oriel_renderer3d_init(struct oriel_renderer3d *renderer,

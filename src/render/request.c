@@ -9,7 +9,8 @@
 static_assert((int)ORIEL_RENDER_LINK_CREATE_CONTEXT == (int)ORIEL_RENDER3D_CREATE_CONTEXT &&
 				(int)ORIEL_RENDER_LINK_SUBMIT == (int)ORIEL_RENDER3D_SUBMIT &&
 				(int)ORIEL_RENDER_LINK_RESET == (int)ORIEL_RENDER3D_RESET &&
-				(int)ORIEL_RENDER_LINK_RESET + 1 == (int)ORIEL_RENDER3D_N_TYPES,
+				(int)ORIEL_RENDER_LINK_EXPORT == (int)ORIEL_RENDER3D_EXPORT &&
+				(int)ORIEL_RENDER_LINK_EXPORT + 1 == (int)ORIEL_RENDER3D_N_TYPES,
 		"the numbers of operations are part of the protocol");
 
 void oriel_render3d_write_request(const struct oriel_render3d_op *op,
@@ -54,6 +55,14 @@ void oriel_render3d_write_request(const struct oriel_render3d_op *op,
 		return;
 	case ORIEL_RENDER3D_SET_MEMORY:
 		m->memory.n_regions = (uint32_t)oriel_mem_map_count_regions(op->map);
+		return;
+	case ORIEL_RENDER3D_EXPORT:
+		if (op->exported.wants_file) {
+			m->exported.wants_file = 1;
+			m->exported.fourcc = op->exported.format->fourcc;
+			m->exported.width = op->exported.width;
+			m->exported.height = op->exported.height;
+		}
 		return;
 	default: // nothing but ids, or a payload
 		return;
@@ -112,6 +121,14 @@ void oriel_render3d_read_request(const struct oriel_render_link_request *m,
 		return;
 	case ORIEL_RENDER3D_SUBMIT:
 		op->commands.size = m->payload_size;
+		return;
+	case ORIEL_RENDER3D_EXPORT:
+		op->exported = (struct oriel_render3d_export){
+			.wants_file = m->exported.wants_file != 0,
+			.width = m->exported.width,
+			.height = m->exported.height,
+		};
+		op->exported.format = oriel_format_find(m->exported.fourcc); // or NULL
 		return;
 	default: // nothing but ids, or a payload
 		return;

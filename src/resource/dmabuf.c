@@ -7,8 +7,9 @@
 #include "base/fd.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /**
  * Whether the picture can lie in size bytes. Of one that is not linear only the driver knows how
@@ -29,11 +30,29 @@ static bool layout_fits(const struct oriel_dmabuf_layout *layout, uint64_t size)
 			       (layout->height - 1) * (uint64_t)layout->stride + row, size);
 }
 
+/**
+ * The size of a file that somebody else may have made up: so that nobody is asked who could make us
+ * wait (a file system in user space), what is not known here is not found out. A dma-buf has no
+ * type, or is a regular file; whatever is a pipe, a socket or a device is none.
+ */
+static int get_size(int fd, uint64_t *ret) {
+	struct statx st;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &st) < 0) {
+		return oriel_errno();
+	}
+	const unsigned int type = st.stx_mode & S_IFMT;
+	if (type != 0 && type != S_IFREG) {
+		return -EINVAL;
+	}
+	*ret = st.stx_size;
+	return 0;
+}
+
 int oriel_dmabuf_create_take(int fd, const struct oriel_dmabuf_layout *layout,
 		struct oriel_dmabuf **ret) {
-	const off_t size = lseek(fd, 0, SEEK_END); // dma-bufs answer this, and not fstat()
-	int err = size < 0 ? oriel_errno() : 0;
-	if (err == 0 && !layout_fits(layout, (uint64_t)size)) {
+	uint64_t size = 0;
+	int err = get_size(fd, &size);
+	if (err == 0 && !layout_fits(layout, size)) {
 		err = -EINVAL;
 	}
 	struct oriel_dmabuf *dmabuf = err == 0 ? calloc(1, sizeof(*dmabuf)) : NULL;
@@ -44,7 +63,7 @@ int oriel_dmabuf_create_take(int fd, const struct oriel_dmabuf_layout *layout,
 	dmabuf->n_holds = 1;
 	dmabuf->fd = fd;
 	dmabuf->layout = *layout;
-	dmabuf->layout.size = (uint64_t)size;
+	dmabuf->layout.size = size;
 	*ret = dmabuf;
 	return 0;
 }

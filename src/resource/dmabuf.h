@@ -42,8 +42,8 @@ struct oriel_dmabuf {
  *
  * Owns: fd is taken, also on failure.
  *
- * Returns 0, -EINVAL if a linear picture does not lie in the file, or its rows overlap or are no
- * 32-bit words; -ENOMEM; or -errno from asking for the file's size.
+ * Returns 0, -EINVAL if it is no file, a linear picture does not lie in it, or its rows overlap or
+ * are no 32-bit words; -ENOMEM; or -errno from asking for the file's size.
  */
 ORIEL_MUST_CHECK
 int oriel_dmabuf_create_take(int fd, const struct oriel_dmabuf_layout *layout,

@@ -29,6 +29,27 @@ const struct oriel_format *oriel_format_get(uint32_t value) {
 	return NULL;
 }
 
+const struct oriel_format *oriel_format_find(uint32_t fourcc) {
+	for (size_t i = 0; oriel_format_at(i) != NULL; i++) {
+		if (oriel_format_at(i)->fourcc == fourcc) {
+			return oriel_format_at(i);
+		}
+	}
+	return NULL;
+}
+
+const struct oriel_format *oriel_format_without_alpha(const struct oriel_format *format) {
+	for (size_t i = 0; oriel_format_at(i) != NULL; i++) {
+		const struct oriel_format *other = oriel_format_at(i);
+		if (!other->has_alpha && other->i_blue == format->i_blue &&
+				other->i_green == format->i_green &&
+				other->i_red == format->i_red) {
+			return other;
+		}
+	}
+	return format;
+}
+
 const struct oriel_format *oriel_format_at(size_t i) {
 	return i < ORIEL_ARRAY_LEN(formats) ? &formats[i] : NULL;
 }

@@ -27,6 +27,12 @@ struct oriel_format {
 /** The format with this wire value, or NULL. Static. */
 const struct oriel_format *oriel_format_get(uint32_t value);
 
+/** The format with this fourcc, or NULL. Static. */
+const struct oriel_format *oriel_format_find(uint32_t fourcc);
+
+/** The format with the same channels whose fourth byte means nothing. Static. */
+const struct oriel_format *oriel_format_without_alpha(const struct oriel_format *format);
+
 /** The i-th known format, or NULL beyond the last. For tests and capability lists. */
 const struct oriel_format *oriel_format_at(size_t i);
 

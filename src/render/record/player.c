@@ -223,6 +223,9 @@ static int run_op(struct player *player, uint64_t number, struct oriel_scatter *
 	struct oriel_render3d_op *op = &player->op;
 	const uint64_t deadline_ns = oriel_now_ns() + PATIENCE_NS;
 	int err = 0;
+	if (op->type == ORIEL_RENDER3D_EXPORT) {
+		op->exported.wants_file = false; // nobody would show it
+	}
 	op->done = handle_done;
 	player->is_done = false;
 	oriel_renderer3d_submit(player->renderer, op);

@@ -41,6 +41,31 @@ void oriel_remote_finish_unsent(struct oriel_remote *remote) {
 	}
 }
 
+/** The file of an export, or that there is none. Returns 0, -ENOMEM, or -EPROTO. */
+static int take_file(struct oriel_remote *remote, struct oriel_render3d_op *op,
+		const struct oriel_render_link_reply *reply, const char **ret_wrong) {
+	const bool wants_file = op->type == ORIEL_RENDER3D_EXPORT && op->exported.wants_file;
+	if (reply->fd_number == 0) {
+		*ret_wrong = "exported nothing, and said that it had";
+		return wants_file && reply->err == 0 ? -EPROTO : 0;
+	}
+	if (!wants_file || reply->err != 0) {
+		*ret_wrong = "answered with a file that nobody asked for";
+		return -EPROTO;
+	}
+	struct oriel_render_link_exported exported;
+	int fd = -1;
+	int err = oriel_remote_take_exported(remote, reply->fd_number, &exported, &fd, ret_wrong);
+	if (err < 0) {
+		return err;
+	}
+	const struct oriel_render3d_file file = { exported.fourcc, exported.modifier,
+		exported.offset, exported.stride };
+	err = oriel_render3d_export_make_take(&op->exported, fd, &file);
+	*ret_wrong = "exported a file that cannot be the picture";
+	return err == -EINVAL ? -EPROTO : err;
+}
+
 /** Take one reply. Returns 1, 0 if there is none, or -EPROTO. */
 static int read_reply(struct oriel_remote *remote, const char **ret_wrong) {
 	uint8_t slot[ORIEL_RENDER_LINK_REPLY_SIZE];
@@ -59,8 +84,13 @@ static int read_reply(struct oriel_remote *remote, const char **ret_wrong) {
 	if (record == NULL) {
 		return -EPROTO;
 	}
+	int err = take_file(remote, record->op, &reply, ret_wrong);
+	if (err == -EPROTO) {
+		return err;
+	}
 	// Only we say that a renderer is lost.
-	oriel_remote_complete(remote, record, reply.err == -ENOTCONN ? -EIO : reply.err);
+	err = err < 0 ? err : reply.err == -ENOTCONN ? -EIO : reply.err;
+	oriel_remote_complete(remote, record, err);
 	oriel_remote_finish_unsent(remote);
 	return 1;
 }

@@ -43,7 +43,39 @@ void oriel_render_host_end(struct oriel_render_host *host, int err) {
  * Replies.
  */
 
-static void push_reply(struct oriel_render_host *host, const struct host_op *own) {
+/** Send the file of an export, before its reply. Returns its number, or 0 with an error. */
+static uint32_t send_file(struct oriel_render_host *host, struct host_op *own) {
+	struct oriel_dmabuf *dmabuf = NULL;
+	if (own->op.type == ORIEL_RENDER3D_EXPORT) {
+		dmabuf = own->op.exported.dmabuf;
+		own->op.exported.dmabuf = NULL;
+	}
+	if (dmabuf == NULL) {
+		return 0;
+	}
+	const struct oriel_render_link_exported exported = {
+		.number = host->last_exported + 1,
+		.stride = dmabuf->layout.stride,
+		.fourcc = dmabuf->layout.format->fourcc,
+		.modifier = dmabuf->layout.modifier,
+		.offset = dmabuf->layout.offset,
+	};
+	uint8_t bytes[64];
+	struct oriel_writer w = oriel_writer_of(bytes, sizeof(bytes));
+	oriel_render_link_encode_exported(&w, &exported);
+	int err = host->has_ended ? -ENOTCONN
+				  : oriel_render_link_send(&host->link, &w, bytes, dmabuf->fd);
+	oriel_dmabuf_release(dmabuf);
+	if (err < 0) {
+		own->err = err; // the device does not read: it has what it needs to go on without
+		return 0;
+	}
+	host->last_exported++;
+	return exported.number;
+}
+
+static void push_reply(struct oriel_render_host *host, struct host_op *own) {
+	const uint32_t fd_number = send_file(host, own);
 	if (host->has_ended) {
 		return;
 	}
@@ -54,7 +86,8 @@ static void push_reply(struct oriel_render_host *host, const struct host_op *own
 		return;
 	}
 	const struct oriel_render_link_reply reply = { .sequence = own->sequence,
-		.err = own->err >= -ORIEL_RENDER_LINK_MAX_ERROR ? own->err : -EIO };
+		.err = own->err >= -ORIEL_RENDER_LINK_MAX_ERROR ? own->err : -EIO,
+		.fd_number = fd_number };
 	uint8_t slot[ORIEL_RENDER_LINK_REPLY_SIZE];
 	struct oriel_writer w = oriel_writer_of(slot, sizeof(slot));
 	oriel_render_link_encode_reply(&w, &reply);
@@ -225,7 +258,8 @@ static int say_hello(struct oriel_render_host *host) {
 	const struct oriel_capset_table *table = &host->renderer->capsets;
 	const struct oriel_render_link_hello hello = { .magic = ORIEL_RENDER_LINK_MAGIC,
 		.version = ORIEL_RENDER_LINK_VERSION,
-		.n_capsets = table->len };
+		.n_capsets = table->len,
+		.can_export = host->renderer->can_export };
 	struct oriel_writer w = oriel_writer_of(bytes, sizeof(bytes));
 	oriel_render_link_encode_hello(&w, &hello);
 	int err = say(host, bytes, &w);

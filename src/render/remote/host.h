@@ -70,6 +70,7 @@ struct oriel_render_host {
 	struct host_file files[HOST_MAX_FILES]; // in the order of numbers
 	size_t n_files;
 	uint32_t last_number;
+	uint32_t last_exported; // number of the last file that was sent
 
 	struct oriel_memory *memory;
 	struct oriel_mem_map *map;  // held: backings are resolved in it

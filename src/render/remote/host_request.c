@@ -266,6 +266,9 @@ int oriel_render_host_decode(struct oriel_render_host *host,
 		return decode_image(host, request, own);
 	case ORIEL_RENDER3D_SET_MEMORY:
 		return decode_memory(host, request, own);
+	case ORIEL_RENDER3D_EXPORT:
+		// A format that there is not is no error of the renderer's.
+		return op->exported.wants_file && op->exported.format == NULL ? -EPROTO : 0;
 	default:
 		return 0; // nothing but what the request says itself
 	}

@@ -279,7 +279,7 @@ static const struct {
 	struct oriel_render_link_request request;
 	bool has_file; // a descriptor with number 1
 } requests[] = {
-	{ "no such operation", { .type = 18 }, false },
+	{ "no such operation", { .type = 19 }, false },
 	{ "a payload outside the arena",
 			{ .type = 11, .payload_offset = 1u << 24, .payload_size = 4 }, false },
 	{ "a descriptor that was not sent", { .type = 13, .fd_number = 1 }, false },

@@ -38,6 +38,8 @@ int oriel_remote_start(struct oriel_remote *remote) {
 	remote->reason[0] = '\0';
 	remote->running_since_ns = 0;
 	remote->last_file = 0;
+	remote->last_exported = 0;
+	oriel_fd_close(&remote->exported_fd);
 	remote->socket_is_full = false;
 	remote->start_deadline_ns =
 			oriel_now_ns() + (uint64_t)remote->options.start_timeout_ms * 1000000u;
@@ -72,6 +74,7 @@ static int end_hello(struct oriel_remote *remote, const char **ret_wrong) {
 		return -EPROTO;
 	}
 	remote->base.capsets = *remote->hello;
+	remote->base.can_export = remote->hello_can_export;
 	remote->has_capsets = true;
 	free(remote->hello);
 	remote->hello = NULL;
@@ -96,6 +99,7 @@ static int read_hello(struct oriel_remote *remote, struct oriel_reader *r, const
 	}
 	remote->has_hello = true;
 	remote->n_expected = hello.n_capsets;
+	remote->hello_can_export = hello.can_export;
 	return 0;
 }
 
@@ -140,16 +144,56 @@ int oriel_remote_read_hello(struct oriel_remote *remote, const char **ret_wrong)
 	return 0;
 }
 
-/** Behind its hello a process has nothing to say here but that it ends. */
-static int read_nothing(struct oriel_remote *remote, const char **ret_wrong) {
-	uint8_t byte;
+/**
+ * Behind its hello a process has nothing to say here but that it ends, or what it has exported:
+ * that is kept until its reply is read.
+ */
+static int read_exported(struct oriel_remote *remote, const char **ret_wrong) {
+	uint8_t bytes[64];
 	size_t size;
-	int err = oriel_render_link_receive(&remote->link, &byte, sizeof(byte), &size, NULL);
+	int fd = -1;
+	*ret_wrong = "sent a message that nobody asked for";
+	int err = oriel_render_link_receive(&remote->link, bytes, sizeof(bytes), &size, &fd);
 	if (err == -EAGAIN || err == -ENOTCONN) {
 		return err;
 	}
-	*ret_wrong = "sent a message that nobody asked for";
-	return -EPROTO;
+	struct oriel_render_link_exported exported;
+	struct oriel_reader r = oriel_reader_of(bytes, err == 0 ? size : 0);
+	if (err < 0 || oriel_render_link_decode_exported(&r, &exported) < 0 || fd < 0 ||
+			remote->exported_fd >= 0 || remote->n_exports == 0 ||
+			exported.number != remote->last_exported + 1) {
+		oriel_fd_close(&fd);
+		return -EPROTO;
+	}
+	remote->last_exported = exported.number;
+	remote->exported = exported;
+	remote->exported_fd = fd;
+	oriel_remote_update_socket(remote);
+	return 0;
+}
+
+int oriel_remote_take_exported(struct oriel_remote *remote, uint32_t number,
+		struct oriel_render_link_exported *ret, int *ret_fd, const char **ret_wrong) {
+	int err = remote->exported_fd >= 0 ? 0 : read_exported(remote, ret_wrong);
+	if (err < 0 || remote->exported.number != number) {
+		*ret_wrong = "named a file that it has not sent";
+		return -EPROTO;
+	}
+	*ret = remote->exported;
+	*ret_fd = remote->exported_fd;
+	remote->exported_fd = -1;
+	oriel_remote_update_socket(remote);
+	return 0;
+}
+
+void oriel_remote_update_socket(struct oriel_remote *remote) {
+	if (remote->socket_source != NULL) {
+		// One file at a time: the next one waits in the socket. An end is seen all the
+		// same.
+		const uint32_t events = remote->exported_fd >= 0 ? 0 : EPOLLIN;
+		oriel_source_set_events(remote->socket_source,
+				events | (remote->socket_is_full ? EPOLLOUT : 0));
+	}
 }
 
 static void make_ready(struct oriel_remote *remote) {
@@ -163,7 +207,7 @@ void oriel_remote_handle_socket(void *user, int fd, uint32_t events) {
 	(void)fd;
 	if ((events & EPOLLOUT) != 0 && remote->socket_is_full) {
 		remote->socket_is_full = false;
-		oriel_source_set_events(remote->socket_source, EPOLLIN);
+		oriel_remote_update_socket(remote);
 		oriel_remote_flush(remote);
 	}
 	if ((events & ~(uint32_t)EPOLLOUT) == 0 || remote->socket_source == NULL) {
@@ -171,10 +215,13 @@ void oriel_remote_handle_socket(void *user, int fd, uint32_t events) {
 	}
 	const bool was_starting = remote->state == REMOTE_STARTING;
 	const char *wrong = NULL;
-	int err = was_starting ? oriel_remote_read_hello(remote, &wrong)
-			       : read_nothing(remote, &wrong);
-	if (err == 0) {
+	int err = was_starting               ? oriel_remote_read_hello(remote, &wrong)
+		  : remote->exported_fd >= 0 ? -ENOTCONN // all that is watched for
+					     : read_exported(remote, &wrong);
+	if (err == 0 && was_starting) {
 		make_ready(remote);
+	} else if (err == 0) {
+		return; // its reply follows
 	} else if (err == -EPROTO) {
 		oriel_remote_lose(remote, wrong);
 	} else if (err != -EAGAIN) {

@@ -114,6 +114,7 @@ static void remote_destroy(struct oriel_renderer3d *renderer) {
 	oriel_source_remove(remote->deferred);
 	oriel_render_link_finish(&remote->link);
 	oriel_remote_free_records(remote);
+	oriel_fd_close(&remote->exported_fd);
 	oriel_mem_map_release(remote->map);
 	free(remote->hello);
 	free(remote);
@@ -164,6 +165,7 @@ static struct oriel_remote *remote_alloc(struct oriel_loop *loop,
 	set_options(remote, options);
 	oriel_log_init(&remote->log, &remote->options.log);
 	oriel_render_link_init(&remote->link);
+	remote->exported_fd = -1;
 	oriel_list_init(&remote->pending);
 	oriel_list_init(&remote->waiting);
 	oriel_list_init(&remote->running);

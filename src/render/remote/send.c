@@ -23,6 +23,7 @@
 #define SLOT_BITS 12u
 
 static_assert(1u << SLOT_BITS == ORIEL_RENDER_LINK_N_REPLIES, "a slot for each reply");
+
 static struct remote_record *take_record(struct oriel_remote *remote) {
 	if (oriel_list_is_empty(&remote->free_records)) {
 		return calloc(1, sizeof(struct remote_record));
@@ -70,6 +71,10 @@ void oriel_remote_reset_slots(struct oriel_remote *remote) {
 	remote->arena.tail = 0;
 }
 
+static bool wants_file(const struct oriel_render3d_op *op) {
+	return op->type == ORIEL_RENDER3D_EXPORT && op->exported.wants_file;
+}
+
 void oriel_remote_complete(struct oriel_remote *remote, struct remote_record *record, int err) {
 	oriel_list_remove(&record->link);
 	oriel_list_remove(&record->stage_link);
@@ -82,6 +87,9 @@ void oriel_remote_complete(struct oriel_remote *remote, struct remote_record *re
 	}
 	oriel_fd_close(&record->payload_fd);
 	struct oriel_render3d_op *op = record->op;
+	if (record->is_sent && wants_file(op)) {
+		remote->n_exports--;
+	}
 	give_record_back(remote, record);
 	remote->n_operations++;
 	remote->n_errors += err < 0 ? 1 : 0;
@@ -268,6 +276,7 @@ static void enter_flight(struct oriel_remote *remote, struct remote_record *reco
 		record->slot = remote->free_slots[--remote->n_free_slots];
 		record->is_sent = true;
 		remote->slots[record->slot] = record;
+		remote->n_exports += wants_file(record->op) ? 1 : 0;
 		record->op->sequence = ++remote->last_count << SLOT_BITS | record->slot;
 	}
 	if (record->err == 0 && record->op->type == ORIEL_RENDER3D_FENCE) {
@@ -311,9 +320,7 @@ static bool send_first(struct oriel_remote *remote) {
 	int err = send_files(remote, record, &fd_number);
 	if (err == -EAGAIN) {
 		remote->socket_is_full = true;
-		if (remote->socket_source != NULL) {
-			oriel_source_set_events(remote->socket_source, EPOLLIN | EPOLLOUT);
-		}
+		oriel_remote_update_socket(remote);
 		return false;
 	}
 	if (err == -ENOTCONN) {

@@ -85,6 +85,11 @@ struct oriel_remote {
 	uint32_t n_free_slots;
 	uint64_t last_count; // of sequences: the number above the slot's bits
 	uint32_t last_file;  // number of the last descriptor message
+	uint32_t n_exports;  // under way that ask for a file
+	// A file that came and whose reply was not read yet; fd -1: none.
+	int exported_fd;
+	struct oriel_render_link_exported exported;
+	uint32_t last_exported; // number of the last one
 	struct oriel_render_arena arena;
 	bool was_full;
 
@@ -92,6 +97,7 @@ struct oriel_remote {
 	bool has_hello;
 	bool has_capsets;                 // of the first process; in base.capsets
 	struct oriel_capset_table *hello; // what this process says, while it does
+	bool hello_can_export;
 	uint32_t n_expected;
 
 	// Guest memory: what the next process must be told.
@@ -158,6 +164,17 @@ int oriel_remote_start(struct oriel_remote *remote);
 ORIEL_MUST_CHECK
 int oriel_remote_read_hello(struct oriel_remote *remote, const char **ret_wrong);
 void oriel_remote_handle_socket(void *user, int fd, uint32_t events);
+/**
+ * Take the exported file with this number, which a reply has named: it has been sent before. The
+ * descriptor is the caller's.
+ *
+ * Returns 0, or -EPROTO with a reason.
+ */
+ORIEL_MUST_CHECK
+int oriel_remote_take_exported(struct oriel_remote *remote, uint32_t number,
+		struct oriel_render_link_exported *ret, int *ret_fd, const char **ret_wrong);
+/** What the socket is to be watched for. */
+void oriel_remote_update_socket(struct oriel_remote *remote);
 /** Watch the link, from the loop. Returns 0 or -errno. */
 ORIEL_MUST_CHECK
 int oriel_remote_watch_link(struct oriel_remote *remote);

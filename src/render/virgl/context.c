@@ -158,9 +158,11 @@ static int context_run(struct virgl *virgl, uint32_t ctx_id, uint32_t *words, ui
 
 int virgl_run_commands(struct virgl *virgl, const struct oriel_render3d_op *op, uint32_t *copy) {
 	const struct oriel_render3d_commands *commands = &op->commands;
-	if (virgl_get_context(virgl, op->ctx_id) == NULL) {
+	struct virgl_context *ctx = virgl_get_context(virgl, op->ctx_id);
+	if (ctx == NULL) {
 		return -ENOENT;
 	}
+	ctx->has_drawn = true;
 	if (commands->size % 4 != 0 || commands->size > VIRGL_MAX_COMMANDS_SIZE) {
 		return -EINVAL;
 	}

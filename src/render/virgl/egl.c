@@ -8,6 +8,7 @@
 #include "render/virgl/egl.h"
 
 #include "base/arith.h"
+#include "base/fd.h"
 
 #include <EGL/egl.h>
 #include <EGL/eglext.h>
@@ -161,6 +162,66 @@ int virgl_egl_make_current(struct virgl_egl *egl, void *context) {
 	return eglMakeCurrent(egl->display, EGL_NO_SURFACE, EGL_NO_SURFACE, to) ? 0 : -EIO;
 }
 
+/** Ask for, and then have, the one plane of an image. */
+static int export_image(struct virgl_egl *egl, EGLImageKHR image, struct virgl_egl_file *ret) {
+	const PFNEGLEXPORTDMABUFIMAGEQUERYMESAPROC query =
+			(PFNEGLEXPORTDMABUFIMAGEQUERYMESAPROC)eglGetProcAddress(
+					"eglExportDMABUFImageQueryMESA");
+	const PFNEGLEXPORTDMABUFIMAGEMESAPROC export =
+			(PFNEGLEXPORTDMABUFIMAGEMESAPROC)eglGetProcAddress(
+					"eglExportDMABUFImageMESA");
+	int fourcc = 0;
+	int n_planes = 0;
+	EGLuint64KHR modifier = 0;
+	if (query == NULL || export == NULL ||
+			!query(egl->display, image, &fourcc, &n_planes, &modifier) ||
+			n_planes != 1) {
+		return -EOPNOTSUPP;
+	}
+	int fd = -1;
+	EGLint stride = 0;
+	EGLint offset = 0;
+	if (!export(egl->display, image, &fd, &stride, &offset) || fd < 0) {
+		return -EOPNOTSUPP;
+	}
+	if (stride <= 0 || offset < 0) {
+		oriel_fd_close(&fd);
+		return -EOPNOTSUPP;
+	}
+	*ret = (struct virgl_egl_file){ fd, (uint32_t)fourcc, modifier, (uint32_t)stride,
+		(uint32_t)offset };
+	return 0;
+}
+
+int virgl_egl_export(struct virgl_egl *egl, uint32_t texture, struct virgl_egl_file *ret) {
+	const PFNEGLCREATEIMAGEKHRPROC create =
+			(PFNEGLCREATEIMAGEKHRPROC)eglGetProcAddress("eglCreateImageKHR");
+	const PFNEGLDESTROYIMAGEKHRPROC destroy =
+			(PFNEGLDESTROYIMAGEKHRPROC)eglGetProcAddress("eglDestroyImageKHR");
+	if (create == NULL || destroy == NULL) {
+		return -EOPNOTSUPP;
+	}
+	const EGLint attributes[] = { EGL_GL_TEXTURE_LEVEL_KHR, 0, EGL_IMAGE_PRESERVED_KHR,
+		EGL_TRUE, EGL_NONE };
+	EGLImageKHR image = create(egl->display, eglGetCurrentContext(), EGL_GL_TEXTURE_2D_KHR,
+			(EGLClientBuffer)(uintptr_t)texture, attributes);
+	if (image == EGL_NO_IMAGE_KHR) {
+		return -EOPNOTSUPP;
+	}
+	int err = export_image(egl, image, ret);
+	destroy(egl->display, image);
+	return err;
+}
+
+void virgl_egl_publish(struct virgl_egl *egl) {
+	typedef void (*act_fn)(void);
+	// What a GPU draws has fences in the dma-buf; what a processor draws has none.
+	const act_fn act = (act_fn)eglGetProcAddress(egl->is_software ? "glFinish" : "glFlush");
+	if (act != NULL) {
+		act();
+	}
+}
+
 /** A context of some version at all, which says who renders. */
 static int egl_probe(struct virgl_egl *egl) {
 	get_string_fn get_string = (get_string_fn)eglGetProcAddress("glGetString");
@@ -231,9 +292,8 @@ static int egl_open_device(struct virgl_egl *egl, const struct devices *devices,
 		return -ENODEV;
 	}
 	egl->is_software = device_is_software(devices, i) || name_is_software(egl->gl_renderer);
-	// A software device's export is a jump to nowhere in Mesa 22.3.
-	egl->has_dmabuf_export =
-			!egl->is_software && list_has(extensions, "EGL_MESA_image_dma_buf_export");
+	egl->has_dmabuf_export = list_has(extensions, "EGL_MESA_image_dma_buf_export") &&
+				 list_has(extensions, "EGL_KHR_gl_texture_2D_image");
 	return 0;
 }
 

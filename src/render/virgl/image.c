@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Images of ours, and reading pixels into them. */
+/*
+ * Images of ours, and reading pixels into them; and exports, for which no pixel is read.
+ *
+ * Exports are EGL's business and not virglrenderer's: a plain texture can be exported by a driver
+ * that can at all, so resources are made no differently for it (resource.c). Whether a driver can
+ * is known when it has done it: NVIDIA's offers the extension and fails, llvmpipe's works from Mesa
+ * 24.2 on where there is /dev/udmabuf.
+ */
 #include "render/virgl/virgl.h"
 
 #include "base/arith.h"
@@ -108,4 +115,93 @@ int virgl_read_pixels(struct virgl *virgl, const struct oriel_render3d_op *op) {
 	int err = virgl_renderer_transfer_read_iov(res->id, 0, 0, read->stride, 0,
 			(struct virgl_box *)&box, 0, &iovec, 1);
 	return err == 0 ? 0 : -EIO;
+}
+
+/** Whoever has an exported file sees what was drawn by all contexts so far. */
+static void publish_drawing(struct virgl *virgl) {
+	uint32_t cursor = 0;
+	struct virgl_context *ctx;
+	while ((ctx = oriel_id_table_next(&virgl->contexts, &cursor)) != NULL) {
+		if (ctx->has_drawn) {
+			virgl_enter_context(virgl, ctx->id);
+			virgl_egl_publish(&virgl->egl);
+			ctx->has_drawn = false;
+		}
+	}
+	virgl_enter_context(virgl, 0); // where transfers are done
+	virgl_egl_publish(&virgl->egl);
+}
+
+/** Export a 2D texture of virglrenderer's. */
+static int export_texture(struct virgl *virgl, uint32_t resource_id,
+		struct oriel_render3d_export *exported) {
+	struct virgl_renderer_resource_info info = { 0 };
+	virgl_enter_context(virgl, 0);
+	if (virgl_renderer_resource_get_info((int)resource_id, &info) != 0 || info.tex_id == 0) {
+		return -EOPNOTSUPP;
+	}
+	struct virgl_egl_file file = { .fd = -1 };
+	int err = virgl_egl_export(&virgl->egl, info.tex_id, &file);
+	if (err != 0) {
+		return err;
+	}
+	const struct oriel_render3d_file told = { file.fourcc, file.modifier, file.offset,
+		file.stride };
+	err = oriel_render3d_export_make_take(exported, file.fd, &told);
+	return err == -EINVAL ? -EOPNOTSUPP : err; // no picture that a display could show
+}
+
+int virgl_export(struct virgl *virgl, struct oriel_render3d_op *op) {
+	const struct virgl_resource *res = virgl_get_resource(virgl, op->resource_id);
+	struct oriel_render3d_export *exported = &op->exported;
+	if (res == NULL) {
+		return -ENOENT;
+	}
+	publish_drawing(virgl);
+	if (!exported->wants_file) {
+		return 0;
+	}
+	if (!resource_is_picture(res) || exported->width != res->desc.width ||
+			exported->height != res->desc.height) {
+		return -EINVAL;
+	}
+	return virgl->base.can_export && res->desc.target == VIRGL_TARGET_2D
+			       ? export_texture(virgl, res->id, exported)
+			       : -EOPNOTSUPP;
+}
+
+#define PROBE_ID 1u
+#define PROBE_SIDE 64u
+#define BIND_RENDER_TARGET (1u << 1)
+#define BIND_SAMPLER_VIEW (1u << 3)
+
+void virgl_probe_export(struct virgl *virgl) {
+	if (!virgl->egl.has_dmabuf_export) {
+		return;
+	}
+	struct virgl_renderer_resource_create_args args = {
+		.handle = PROBE_ID, // there are no others yet
+		.target = VIRGL_TARGET_2D,
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+		.bind = BIND_RENDER_TARGET | BIND_SAMPLER_VIEW,
+		.width = PROBE_SIDE,
+		.height = PROBE_SIDE,
+		.depth = 1,
+		.array_size = 1,
+	};
+	virgl_enter_context(virgl, 0);
+	if (virgl_renderer_resource_create(&args, NULL, 0) != 0) {
+		return;
+	}
+	struct oriel_render3d_export exported = {
+		.wants_file = true,
+		.format = oriel_format_get(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM),
+		.width = PROBE_SIDE,
+		.height = PROBE_SIDE,
+	};
+	virgl->base.can_export = export_texture(virgl, PROBE_ID, &exported) == 0;
+	oriel_dmabuf_release(exported.dmabuf);
+	virgl_renderer_resource_unref(PROBE_ID);
+	oriel_log(&virgl->log, ORIEL_LOG_DEBUG, "virgl: dma-bufs are offered, and %s",
+			virgl->base.can_export ? "work" : "cannot be had");
 }

@@ -11,7 +11,7 @@
  * flag is left out. It says how GL is to show a texture, and we show none; a guest sees no
  * difference;
  *  - it looks for memory to share on the first render node, whichever GPU is rendering: the binds
- *    that ask for such memory are left out, since nothing is shared.
+ *    that ask for such memory are left out. Exports do without (image.c).
  */
 #include "render/virgl/virgl.h"
 
@@ -212,6 +212,10 @@ int virgl_run_transfer(struct virgl *virgl, const struct oriel_render3d_op *op) 
 			&extent);
 	if (err != 0) {
 		return err;
+	}
+	struct virgl_context *ctx = virgl_get_context(virgl, op->ctx_id);
+	if (ctx != NULL) {
+		ctx->has_drawn = true;
 	}
 	virgl_enter_context(virgl, op->ctx_id);
 	uint64_t offset = op->transfer.offset;

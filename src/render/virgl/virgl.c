@@ -153,7 +153,7 @@ static int virgl_reset(struct virgl *virgl) {
 	return 0;
 }
 
-static int virgl_run_op(struct virgl *virgl, const struct oriel_render3d_op *op, uint32_t *copy) {
+static int virgl_run_op(struct virgl *virgl, struct oriel_render3d_op *op, uint32_t *copy) {
 	switch (op->type) {
 	case ORIEL_RENDER3D_CREATE_CONTEXT:
 		return virgl_create_context(virgl, op);
@@ -186,6 +186,8 @@ static int virgl_run_op(struct virgl *virgl, const struct oriel_render3d_op *op,
 		return 0; // a backing brings its own addresses
 	case ORIEL_RENDER3D_RESET:
 		return virgl_reset(virgl);
+	case ORIEL_RENDER3D_EXPORT:
+		return virgl_export(virgl, op);
 	case ORIEL_RENDER3D_FENCE:
 	case ORIEL_RENDER3D_N_TYPES:
 		break;
@@ -371,6 +373,9 @@ static int virgl_open(struct virgl *virgl) {
 	if (err == 0) {
 		err = virgl_read_capsets(virgl);
 	}
+	if (err == 0) {
+		virgl_probe_export(virgl);
+	}
 	return err;
 }
 
@@ -423,7 +428,7 @@ void oriel_virgl_renderer_get_info(const struct oriel_renderer3d *renderer,
 	info->gl_version = virgl->egl.gl_version;
 	info->virglrenderer_version = ORIEL_VIRGLRENDERER_VERSION;
 	info->is_software = virgl->egl.is_software;
-	info->has_dmabuf_export = virgl->egl.has_dmabuf_export;
+	info->has_dmabuf_export = virgl->base.can_export;
 	const struct oriel_capset_table *table = &renderer->capsets;
 	info->n_capsets = table->len;
 	for (uint32_t i = 0; i < table->len; i++) {

@@ -51,6 +51,7 @@ struct virgl_timeline {
 
 struct virgl_context {
 	uint32_t id;
+	bool has_drawn; // since it was last published (image.c)
 	struct virgl_timeline timeline;
 };
 
@@ -188,6 +189,10 @@ int virgl_remove_image(struct virgl *virgl, uint32_t image_id);
 void virgl_remove_all_images(struct virgl *virgl);
 ORIEL_MUST_CHECK
 int virgl_read_pixels(struct virgl *virgl, const struct oriel_render3d_op *op);
+ORIEL_MUST_CHECK
+int virgl_export(struct virgl *virgl, struct oriel_render3d_op *op);
+/** Find out whether exports work, by one. */
+void virgl_probe_export(struct virgl *virgl);
 
 // fence.c
 
