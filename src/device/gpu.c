@@ -262,7 +262,11 @@ int oriel_gpu_resize_head(struct oriel_gpu *gpu, uint32_t i, uint32_t width, uin
 /** A display needs pixels of what it was shown as a dma-buf before. */
 static void fetch_pixels(struct oriel_screen *screen, uint32_t scanout_id) {
 	struct oriel_gpu *gpu = oriel_container_of(screen, struct oriel_gpu, screen);
-	oriel_blob_fetch(gpu, scanout_id);
+	if (gpu->readback.scanouts[scanout_id].res != NULL) {
+		oriel_readback_fetch(gpu, scanout_id);
+	} else {
+		oriel_blob_fetch(gpu, scanout_id);
+	}
 }
 
 int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,

@@ -12,6 +12,11 @@
  * image of their own, and never hold the control queue up.
  *
  * The renderer maps the images; then they are sealed, and viewers get them.
+ *
+ * Where the renderer can export a 3D resource and a display takes dma-bufs, the scanout has one
+ * beside the image. Then a flush only has the renderer finish drawing; pixels are read back while
+ * some display needs them, and all that is missing once one begins to. A lost renderer takes no
+ * dma-buf along.
  */
 #ifndef ORIEL_READBACK_H
 #define ORIEL_READBACK_H
@@ -32,6 +37,8 @@ struct oriel_readback_scanout {
 	struct oriel_rect src;      // the part of it that is shown; as large as the images
 	struct oriel_readback_image images[2];
 	unsigned int front; // the one that is on the screen, if any is
+	// The front image into which what was missing is being read, or NULL.
+	const struct oriel_resource *fetching;
 };
 
 struct oriel_readback {
@@ -55,6 +62,9 @@ enum oriel_resp oriel_readback_show(struct oriel_request *req, uint32_t scanout_
 /** Present rect of a rendered resource on all scanouts that show it, for a RESOURCE_FLUSH. */
 enum oriel_resp oriel_readback_flush(struct oriel_request *req, struct oriel_resource *res,
 		const struct oriel_rect *rect);
+
+/** Read what is missing on a scanout, and present it: for displays (oriel_fetch_pixels_fn). */
+void oriel_readback_fetch(struct oriel_gpu *gpu, uint32_t scanout_id);
 
 /**
  * Read a cursor's image, and set it then: for an UPDATE_CURSOR, which does not wait.

@@ -69,6 +69,7 @@ struct oriel_resource {
 	// has exported it. NULL: nothing.
 	struct oriel_dmabuf *dmabuf; // held
 	uint64_t dmabuf_start;       // of a blob: where it begins in there, bytes
+	bool cannot_be_exported;     // of a 3D resource: it was tried
 
 	bool has_uuid;
 	uint8_t uuid[ORIEL_UUID_SIZE];
