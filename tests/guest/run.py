@@ -21,6 +21,7 @@ import traceback
 
 import cases
 import cases_3d
+import cases_inside
 import cases_loss  # pylint: disable=unused-import # this one and the next add theirs to cases_3d
 import cases_piglit  # pylint: disable=unused-import
 import machine
@@ -127,6 +128,7 @@ def main():
     # Ended from outside, as meson does it, we still end our children and remove their files.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     with tempfile.TemporaryDirectory(prefix="oriel-guest-") as folder:
+        options.add.append(cases_inside.pack_wire(folder))
         lab = Lab(options, image, accel, folder)
         try:
             verdicts = [run_case(lab, name, suite[name]) for name in options.cases or suite]

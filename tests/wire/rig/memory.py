@@ -5,6 +5,7 @@ Addresses are guest-physical. Ring addresses in vhost-user are the VMM's own ("u
 each region has a different distance between the two, so that a mixed-up one does not go unnoticed.
 """
 
+import fcntl
 import mmap
 import os
 import struct
@@ -24,7 +25,8 @@ class Region:
         self.size = size
         self.offset = offset
         self.user = 0x7F00_0000_0000 + Region.n_made * 0x10_0000_0000 + gpa % 0x10_0000_0000
-        self.fd = os.memfd_create("guest", os.MFD_CLOEXEC) if fd is None else os.dup(fd)
+        flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+        self.fd = os.memfd_create("guest", flags) if fd is None else os.dup(fd)
         if fd is None:
             os.ftruncate(self.fd, offset + size)
         self.map = mmap.mmap(self.fd, offset + size, mmap.MAP_SHARED)
@@ -32,6 +34,10 @@ class Region:
     @property
     def end(self):
         return self.gpa + self.size
+
+    def seal(self):
+        """Never to become shorter, as QEMU's memory-backend-memfd is by default."""
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
 
     def close(self):
         self.map.close()

@@ -12,6 +12,7 @@ import struct
 import threading
 
 from . import gpu, picture, wait
+from .dmabuf import DmaBuf
 from .gpu import Rect
 
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES = 1, 2
@@ -72,6 +73,8 @@ class QemuDisplay:
         self.cursors = {}
         self.violations = []
         self.largest = 0
+        self.fds = []
+        self.holds_updates = False
         self.eof = False
         self.unshown = None
         self.answers = {
@@ -125,6 +128,10 @@ class QemuDisplay:
     def close(self):
         self.close_socket()
         os.close(self.wake)
+        for surface in self.surfaces.values():
+            close_surface(surface)
+        for fd in self.fds:
+            os.close(fd)
 
     def pause(self):
         """Stop reading, as QEMU does while its main loop is busy."""
@@ -173,9 +180,10 @@ class QemuDisplay:
                 os.eventfd_read(self.wake)
                 continue
             try:
-                more = sock.recv(1 << 20)
+                more, fds, _, _ = socket.recv_fds(sock, 1 << 20, 4)
             except ConnectionResetError:
-                more = b""
+                more, fds = b"", []
+            self.fds += fds
             if not more:
                 with self.changed:
                     self.eof = True
@@ -223,6 +231,10 @@ class QemuDisplay:
             self.handle_scanout(*struct.unpack("<III", payload))
         elif request == UPDATE:
             self.handle_update(payload)
+        elif request in (DMABUF_SCANOUT, DMABUF_SCANOUT2):
+            self.handle_dmabuf(request, payload)
+        elif request == DMABUF_UPDATE:
+            self.handle_dmabuf_update(payload)
         else:
             raise AssertionError(f"message {request} is not expected")
 
@@ -260,13 +272,14 @@ class QemuDisplay:
         old = self.surfaces.get(scanout)
         if old is not None and not old.shown and width != 0:
             raise AssertionError(f"two SCANOUTs of {scanout} without an UPDATE between them")
+        close_surface(old)
         self.surfaces[scanout] = Surface(width, height) if width and height else None
 
     def handle_update(self, payload):
         scanout, x, y, width, height = struct.unpack_from("<5I", payload)
         self.messages.append((UPDATE, scanout, x, y, width, height))
         surface = self.surfaces.get(scanout)
-        if surface is None:
+        if not isinstance(surface, Surface):
             raise AssertionError(f"UPDATE of scanout {scanout}, which has no surface")
         if x + width > surface.width or y + height > surface.height:
             raise AssertionError(f"UPDATE {x},{y} {width}x{height} of a surface "
@@ -276,7 +289,42 @@ class QemuDisplay:
         surface.update(Rect(x, y, width, height), payload[20:])
         surface.shown = True
 
+    def handle_dmabuf(self, request, payload):
+        if len(payload) != (48 if request == DMABUF_SCANOUT2 else 40):
+            raise AssertionError(f"message {request} of {len(payload)} bytes")
+        scanout, x, y, width, height, full_width, full_height, stride, flags, fourcc = \
+            struct.unpack_from("<10I", payload)
+        modifier = struct.unpack_from("<Q", payload, 40)[0] if request == DMABUF_SCANOUT2 else None
+        self.messages.append((request, scanout, x, y, width, height))
+        close_surface(self.surfaces.get(scanout))
+        self.surfaces[scanout] = None
+        if width == 0:
+            return
+        if not self.fds:
+            raise AssertionError(f"a dma-buf for scanout {scanout} without a descriptor")
+        if x + width > full_width or y + height > full_height:
+            raise AssertionError(f"{width}x{height} of a dma-buf {full_width}x{full_height}")
+        self.surfaces[scanout] = DmaBuf(self.fds.pop(0), width, height, stride, fourcc, modifier,
+                                        flags)
+
+    def handle_dmabuf_update(self, payload):
+        scanout, x, y, width, height = struct.unpack("<5I", payload)
+        self.messages.append((DMABUF_UPDATE, scanout, x, y, width, height))
+        surface = self.surfaces.get(scanout)
+        if not isinstance(surface, DmaBuf):
+            raise AssertionError(f"DMABUF_UPDATE of scanout {scanout}, which has no dma-buf")
+        if x + width > surface.width or y + height > surface.height or 0 in (width, height):
+            raise AssertionError(f"DMABUF_UPDATE {x},{y} {width}x{height}")
+        surface.shown = True
+        if not self.holds_updates:
+            self.answer(self.reply_message(DMABUF_UPDATE, b""))
+
     # What tests ask.
+    def count(self, *requests):
+        """How many messages of these kinds came."""
+        with self.changed:
+            return sum(message[0] in requests for message in self.messages)
+
     def wait_for(self, condition, what, seconds=None):
         deadline = wait.Deadline(seconds)
         with self.changed:
@@ -321,6 +369,11 @@ class QemuDisplay:
 
     def wait_eof(self):
         self.wait_for(lambda: self.eof, "the daemon does not close its end")
+
+
+def close_surface(surface):
+    if isinstance(surface, DmaBuf):
+        surface.close()
 
 
 def make_edid(name=b"WIRE RIG"):
