@@ -206,7 +206,7 @@ static void test_operations(void **state) {
 	} cases[] = {
 		{ "the first", { .type = ORIEL_RENDER_LINK_RESET }, 0, 0 },
 		{ "out of turn", { .type = ORIEL_RENDER_LINK_RESET, .sequence = 1 }, 0, -EBADMSG },
-		{ "no type", { .type = 18 }, 0, -EBADMSG },
+		{ "no type", { .type = 19 }, 0, -EBADMSG },
 		{ "a payload too many", { .type = ORIEL_RENDER_LINK_RESET }, 8, -EBADMSG },
 		{ "no size", { .type = ORIEL_RENDER_LINK_ADD_IMAGE }, 0, -EBADMSG },
 		{ "half a size", { .type = ORIEL_RENDER_LINK_ADD_IMAGE }, 4, -EBADMSG },
