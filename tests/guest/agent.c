@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "config_space.h"
+#include "evdev.h"
 #include "kms.h"
 #include "pattern.h"
 
@@ -304,6 +305,24 @@ static int do_flood(struct request *request) {
 	return r;
 }
 
+/** input NAME: open the input device with this name; its number. */
+static int do_input(struct request *request) {
+	int fd = evdev_open(request->text);
+	if (fd < 0) {
+		return fd;
+	}
+	sprintf(result, "%d", fd);
+	return 0;
+}
+
+/** events NUMBER N: the next N reports of an input device. */
+static int do_events(struct request *request) {
+	if (request->n_args != 2) {
+		return -EINVAL;
+	}
+	return evdev_read((int)request->args[0], (int)request->args[1], result, sizeof(result));
+}
+
 static int do_reboot(struct request *request) {
 	(void)request;
 	return reboot(RB_AUTOBOOT) < 0 ? -errno : 0;
@@ -336,6 +355,8 @@ static const struct verb {
 	{ "hide", do_hide },
 	{ "config", do_config },
 	{ "flood", do_flood },
+	{ "input", do_input },
+	{ "events", do_events },
 	{ "reboot", do_reboot },
 	{ "poweroff", do_poweroff },
 };

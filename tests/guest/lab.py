@@ -32,6 +32,8 @@ HARDWARE = {
     "generic": ([], ",packed=on", False),
     "generic, split": ([], ",packed=off", False),
     "8k": (["--qemu-display=off", "--head=7680x4320,dpi=200"], "", False),
+    # A keyboard and a tablet, on sockets of their own.
+    "input": ([], "", False),
     # A renderer that needs no GPU.
     "3d": (["--renderer=software"], "", False),
     # One that is not waited for as long as otherwise, and one that is waited for longer.
@@ -105,17 +107,29 @@ class Lab:
     def start_daemon(self):
         command = [self.options.oriel_gpu, f"--socket-path={self.device_socket}",
                    f"--display-socket={self.display_socket}"] + HARDWARE[self.hardware][0]
+        sockets = [self.device_socket, self.display_socket]
+        if self.hardware == "input":
+            command += [f"--{kind}-socket={path}" for kind, path in self.input_sockets()]
+            sockets += [path for _, path in self.input_sockets()]
         self.n_started += 1
         self.daemon = Child("oriel-gpu", command, self.folder / f"oriel-gpu-{self.n_started}.log")
 
         def listens():
-            sockets = pathlib.Path("/proc/net/unix").read_text().splitlines()
-            for path in (self.device_socket, self.display_socket):
-                if not any(line.endswith(str(path)) and LISTENING in line for line in sockets):
+            lines = pathlib.Path("/proc/net/unix").read_text().splitlines()
+            for path in sockets:
+                if not any(line.endswith(str(path)) and LISTENING in line for line in lines):
                     return f"nobody listens at {path}"
             return None
 
         wait_for("oriel-gpu", 30, listens, [self.daemon])
+
+    def input_sockets(self):
+        return [(kind, self.folder / f"{kind}.sock") for kind in ("keyboard", "tablet")]
+
+    def input_devices(self):
+        for kind, path in self.input_sockets():
+            yield from ("-chardev", f"socket,id={kind}_socket,path={path}",
+                        "-device", f"vhost-user-input-pci,id={kind},chardev={kind}_socket")
 
     def boot(self, kernel):
         """A new guest that is up, on the device that is there."""
@@ -151,6 +165,8 @@ class Lab:
             device = ["-chardev", f"socket,id=gpu_socket,path={self.generic_socket()}",
                       "-device", "vhost-user-test-device-pci,id=gpu,chardev=gpu_socket,"
                       f"virtio-id=16,num_vqs=2,vq_size=256,config_size=20{properties}"]
+        if self.hardware == "input":
+            device += self.input_devices()
         firmware = []
         if is_uefi:
             code = next((path for path in FIRMWARE if pathlib.Path(path).exists()), None)
@@ -186,7 +202,8 @@ class Lab:
         """Other hardware needs another machine, and with other options another device."""
         if hardware != self.hardware:
             self.discard_machine()
-            if HARDWARE[hardware][0] != HARDWARE[self.hardware][0] and self.daemon is not None:
+            is_other = HARDWARE[hardware][0] != HARDWARE[self.hardware][0]
+            if (is_other or "input" in (hardware, self.hardware)) and self.daemon is not None:
                 self.daemon.kill()
                 self.daemon = None
             self.hardware = hardware
@@ -225,6 +242,23 @@ class Lab:
         """Run oriel size, which must succeed."""
         subprocess.run([self.options.oriel, "size", f"--socket={self.display_socket}", size],
                        stdin=subprocess.DEVNULL, timeout=60, check=True)
+
+    # Typing.
+
+    def start_oriel(self, command, *args):
+        return subprocess.Popen(
+            [self.options.oriel, command, f"--socket={self.display_socket}", *args], text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def finish_oriel(self, process, status=0):
+        said, _ = process.communicate(timeout=120)
+        if process.returncode != status:
+            raise Failure(f"{process.args[1:]}: exit status {process.returncode}, not {status}: "
+                          f"{said}")
+
+    def oriel(self, command, *args, status=0):
+        """Run oriel key, type or pointer."""
+        self.finish_oriel(self.start_oriel(command, *args), status)
 
     # Looking at the screen.
 

@@ -21,8 +21,9 @@ import traceback
 
 import cases
 import cases_3d
+import cases_input  # pylint: disable=unused-import # these four add theirs to the cases
 import cases_inside
-import cases_loss  # pylint: disable=unused-import # this one and the next add theirs to cases_3d
+import cases_loss  # pylint: disable=unused-import
 import cases_piglit  # pylint: disable=unused-import
 import machine
 from lab import Lab

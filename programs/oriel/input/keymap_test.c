@@ -23,6 +23,10 @@ static void test_characters(void **state) {
 		{ '\t', 0, { KEY_TAB, false, false }, "us" },
 		{ ' ', 0, { KEY_SPACE, false, false }, "us" },
 		{ '|', 0, { KEY_BACKSLASH, true, false }, "us" },
+		{ '(', 0, { KEY_9, true, false }, "us" }, // and not KEY_KPLEFTPAREN
+		{ '*', 0, { KEY_8, true, false }, "us" },
+		{ '=', 0, { KEY_EQUAL, false, false }, "us" },
+		{ '\b', 0, { KEY_BACKSPACE, false, false }, "us" },
 		{ 0xe4, -ENOENT, { 0 }, "us" },
 		{ 0x20ac, -ENOENT, { 0 }, "us" },
 		{ 'y', 0, { KEY_Z, false, false }, "de" },
@@ -60,6 +64,8 @@ static void test_all_of_ascii(void **state) {
 	for (uint32_t c = ' '; c <= '~'; c++) {
 		struct keymap_stroke stroke;
 		CHECK(keymap_find(keymap, c, &stroke) == 0, "'%c'", (char)c);
+		CHECK(stroke.key <= KEY_SLASH || stroke.key == KEY_SPACE, "'%c': %u", (char)c,
+				stroke.key);
 	}
 	keymap_destroy(keymap);
 }

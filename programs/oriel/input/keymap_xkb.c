@@ -2,9 +2,10 @@
 /*
  * See keymap.h: keymaps of xkbcommon.
  *
- * All keys of the guest's keyboard, and all levels that Shift and AltGr reach, are asked what
- * character they make. Of several ways the one with the fewest keys is taken. Dead keys and Compose
- * are not used.
+ * All keys of a keyboard's main block, and all levels that Shift and AltGr reach, are asked what
+ * character they make. Of several ways the one with the fewest keys is taken, on keys that every
+ * keyboard has. Keys outside the block depend on Num Lock, or are such that only xkb knows them.
+ * Dead keys and Compose are not used.
  */
 #include "oriel/input/keymap.h"
 
@@ -17,13 +18,23 @@
 
 /** An X keycode is Linux's and this. */
 #define XKB_OFFSET 8u
-#define MAX_KEY 248u // the last one of our keyboard
 #define MAX_WAYS 16u
 
 struct keymap {
 	struct xkb_context *context;
 	struct xkb_keymap *xkb;
 	xkb_mod_mask_t shift, altgr; // 0: there is none
+};
+
+/** Those that every keyboard has, and then those that some have. */
+static const struct {
+	uint32_t first, last;
+} main_block[] = {
+	{ KEY_1, KEY_RIGHTSHIFT - 1 },
+	{ KEY_SPACE, KEY_SPACE },
+	{ KEY_102ND, KEY_102ND },
+	{ KEY_RO, KEY_RO },
+	{ KEY_YEN, KEY_YEN },
 };
 
 /** The key by which the third level is reached: only the right Alt, which keyboards have. */
@@ -94,24 +105,33 @@ static int find_way(const struct keymap *keymap, xkb_keycode_t code, xkb_level_i
 	return best;
 }
 
+/** How a key makes a character. Returns how many others are held for it, or -1 if it does not. */
+static int find_on_key(const struct keymap *keymap, uint32_t key, uint32_t character,
+		struct keymap_stroke *ret) {
+	const xkb_keycode_t code = key + XKB_OFFSET;
+	const xkb_level_index_t n_levels = xkb_keymap_num_levels_for_key(keymap->xkb, code, 0);
+	for (xkb_level_index_t level = 0; level < n_levels; level++) {
+		const xkb_keysym_t *syms;
+		int n = xkb_keymap_key_get_syms_by_level(keymap->xkb, code, 0, level, &syms);
+		if (n == 1 && xkb_keysym_to_utf32(syms[0]) == character) {
+			n = find_way(keymap, code, level, ret);
+			if (n >= 0) {
+				return n;
+			}
+		}
+	}
+	return -1;
+}
+
 int keymap_find(const struct keymap *keymap, uint32_t character, struct keymap_stroke *ret) {
 	const uint32_t wanted = character == '\n' ? '\r' : character;
 	int best = -1;
-	for (uint32_t key = 1; key <= MAX_KEY; key++) {
-		const xkb_keycode_t code = key + XKB_OFFSET;
-		const xkb_level_index_t n_levels =
-				xkb_keymap_num_levels_for_key(keymap->xkb, code, 0);
-		for (xkb_level_index_t level = 0; level < n_levels; level++) {
-			const xkb_keysym_t *syms;
+	for (size_t i = 0; best < 0 && i < ORIEL_ARRAY_LEN(main_block); i++) {
+		for (uint32_t key = main_block[i].first; key <= main_block[i].last; key++) {
 			struct keymap_stroke stroke;
-			if (xkb_keymap_key_get_syms_by_level(keymap->xkb, code, 0, level, &syms) !=
-							1 ||
-					xkb_keysym_to_utf32(syms[0]) != wanted) {
-				continue;
-			}
-			const int n_held = find_way(keymap, code, level, &stroke);
-			if (n_held >= 0 && (best < 0 || n_held < best)) {
-				best = n_held;
+			int n = find_on_key(keymap, key, wanted, &stroke);
+			if (n >= 0 && (best < 0 || n < best)) {
+				best = n;
 				*ret = stroke;
 			}
 		}
