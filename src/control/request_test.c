@@ -125,6 +125,9 @@ static void test_numbers(void **state) {
 		CHECK(value == (err == 0 ? rows[i].value : 77), "%s: %" PRIu64, rows[i].name,
 				value);
 	}
+	uint64_t value = 77;
+	int err = oriel_control_request_get_number(&request, "negative", 0, 5, &value);
+	assert_int_equal(err, -EINVAL); // and not 0
 	assert_true(oriel_control_request_has(&request, "text"));
 	assert_false(oriel_control_request_has(&request, "null"));
 	oriel_control_request_finish(&request);

@@ -25,10 +25,11 @@ REPORTS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "ThreadSanitiz
 class Daemon:
     """One running oriel-gpu. `main` is our end of --fd's socket, or None with --socket-path."""
 
-    def __init__(self, *options, by_path=False, viewers=True):
+    def __init__(self, *options, by_path=False, viewers=True, control=False):
         self.folder = tempfile.mkdtemp(prefix="oriel-")
         self.socket_path = os.path.join(self.folder, "gpu.sock") if by_path else None
         self.display_path = os.path.join(self.folder, "screen.sock") if viewers else None
+        self.control_path = os.path.join(self.folder, "control.sock") if control else None
         self.main = None
         self.judged = False
         self.stderr = os.memfd_create("stderr", os.MFD_CLOEXEC)
@@ -45,6 +46,8 @@ class Daemon:
             command.append(f"--fd={theirs.fileno()}")
         if self.display_path is not None:
             command.append(f"--display-socket={self.display_path}")
+        if self.control_path is not None:
+            command.append(f"--control-socket={self.control_path}")
         passed = [theirs.fileno()] if theirs is not None else []
         try:
             return subprocess.Popen(command + options, pass_fds=passed, stderr=self.stderr,
