@@ -3,6 +3,7 @@
 #include "control/request.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 static struct oriel_control_error describe(enum json_tokener_error error) {
@@ -44,6 +45,25 @@ static int parse_value(const char *line, size_t size, struct json_object **ret,
 	return 0;
 }
 
+/** Whether a value has a number that json-c reads and JSON cannot say: NaN, Infinity. */
+static bool has_wild_number(struct json_object *value) {
+	if (json_object_is_type(value, json_type_double)) {
+		return !isfinite(json_object_get_double(value));
+	}
+	bool has = false;
+	if (json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach(value, key, member) {
+			(void)key;
+			has = has || has_wild_number(member); // at most ORIEL_CONTROL_MAX_DEPTH
+		}
+	} else if (json_object_is_type(value, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(value) && !has; i++) {
+			has = has_wild_number(json_object_array_get_idx(value, i));
+		}
+	}
+	return has;
+}
+
 int oriel_control_request_parse(const char *line, size_t size, struct oriel_control_request *ret,
 		struct oriel_control_error *ret_error) {
 	*ret = (struct oriel_control_request){ 0 };
@@ -59,6 +79,11 @@ int oriel_control_request_parse(const char *line, size_t size, struct oriel_cont
 	}
 	ret->root = root;
 	(void)json_object_object_get_ex(root, "id", &ret->id);
+	if (has_wild_number(ret->id)) {
+		ret->id = NULL; // a reply with it would be no JSON
+		*ret_error = (struct oriel_control_error){ "malformed", "a number that is none" };
+		return -EBADMSG;
+	}
 	if (oriel_control_request_get_text(ret, "do", &ret->name) < 0) {
 		*ret_error = (struct oriel_control_error){ "invalid",
 			"\"do\" is to say what to do, as a text" };

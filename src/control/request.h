@@ -38,7 +38,7 @@ struct oriel_control_request {
  * Parse a line without its newline.
  *
  * Returns 0, -ENOMEM, or -EBADMSG with what is wrong in *ret_error. If only "do" is wrong, the
- * request has its root and id all the same, for the reply.
+ * request has its id all the same, for the reply. Finish it in any case.
  */
 ORIEL_MUST_CHECK
 int oriel_control_request_parse(const char *line, size_t size, struct oriel_control_request *ret,

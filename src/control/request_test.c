@@ -32,6 +32,8 @@ static const struct {
 	{ "no UTF-8", "{\"do\":\"\xff\"}", 0, "malformed", false },
 	{ "UTF-8 cut off", "{\"do\":\"\xc3\"}", 0, "malformed", false },
 	{ "too deep", "{\"do\":\"status\",\"x\":[[[[[[[[1]]]]]]]]}", 0, "malformed", false },
+	{ "no number", "{\"do\":\"a\",\"id\":NaN}", 0, "malformed", false },
+	{ "no number within", "{\"do\":\"a\",\"id\":[{\"b\":-Infinity}]}", 0, "malformed", false },
 	{ "nothing to do", "{\"id\":5}", 0, "invalid", true },
 	{ "null to do", "{\"id\":5,\"do\":null}", 0, "invalid", true },
 	{ "a number to do", "{\"id\":5,\"do\":1}", 0, "invalid", true },
