@@ -29,12 +29,12 @@ static int64_t now_ms(void) {
 }
 
 static void handle_line(void *user, struct part *part, const char *line, bool is_stdout) {
+	static const char ready[] = "oriel-gpu: info: waiting for a VMM at ";
 	struct machine *machine = user;
 	if (machine->is_verbose) {
-		fprintf(stderr, "%s: %s\n", part->name, line);
+		fprintf(stderr, "  | %s\n", line);
 	}
-	if (part == &machine->parts[MACHINE_GPU] &&
-			strstr(line, ": waiting for a VMM at ") != NULL) {
+	if (part == &machine->parts[MACHINE_GPU] && strncmp(line, ready, strlen(ready)) == 0) {
 		machine->gpu_is_ready = true;
 	}
 	if (part != &machine->parts[MACHINE_VIEWER] || !is_stdout) {

@@ -45,6 +45,7 @@ static void plan_viewer(const struct plan_input *input, struct words *words) {
 	words_add(words, input->host->vnc_program);
 	words_addf(words, "--socket=%s/display.sock", input->folder);
 	words_addf(words, "--%s=127.0.0.1:%" PRIu32, is_web ? "web" : "listen", input->port);
+	words_addf(words, "--name=%s", input->name);
 }
 
 static void plan_machine(const struct plan_input *input, struct words *words) {
@@ -96,7 +97,8 @@ static void plan_devices(const struct plan_input *input, struct words *words) {
 		return;
 	}
 	// What a BIOS starts may need VGA to get anywhere, although only QEMU itself sees that.
-	const bool has_vga = !input->host->is_uefi && options->kernel == NULL;
+	const bool has_vga = !input->host->is_uefi &&
+			     (options->kernel == NULL || options->firmware == RUN_FIRMWARE_BIOS);
 	char more[64] = "";
 	if (options->n_heads > 1) {
 		snprintf(more, sizeof(more), ",max_outputs=%" PRIu32, options->n_heads);

@@ -188,6 +188,10 @@ static void test_media(void **state) {
 	assert_string_equal(value(qemu, "-initrd"), "/i");
 	assert_string_equal(value(qemu, "-append"), "a b");
 	assert_true(has(qemu, "vhost-user-gpu-pci,chardev=gpu")); // a kernel needs no VGA
+	plan_finish(&rig->plan);
+	rig->options.firmware = RUN_FIRMWARE_BIOS;
+	make(rig);
+	assert_true(has(&rig->plan.qemu, "vhost-user-vga,chardev=gpu"));
 }
 
 /** What the user adds comes last, so that it wins. */
