@@ -21,7 +21,7 @@ import traceback
 
 import cases
 import cases_3d
-import cases_input  # pylint: disable=unused-import # these four add theirs to the cases
+import cases_input  # pylint: disable=unused-import # these three add theirs to the cases
 import cases_inside
 import cases_loss  # pylint: disable=unused-import
 import cases_piglit  # pylint: disable=unused-import
