@@ -5,7 +5,7 @@ import pathlib
 import re
 import time
 
-from cases_3d import case, guest, shell
+from cases_3d import case, guest, must
 from process import Failure
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -30,12 +30,12 @@ def read_results(path):
 
 def run_test(agent, test):
     """Run one test in the guest: pass, warn, skip, fail, crash or timeout."""
-    status, said = shell(agent, f"cd {PIGLIT} && {ENV} timeout -k 5 120 bin/{test} "
-                                "-auto -fbo 2>&1 | tail -n 40")
+    command = f"{ENV} timeout -k 5 120 bin/{test} -auto -fbo; echo status $?"
+    said = must(agent, f"cd {PIGLIT}; ({command}) 2>&1 | tail -n 40")
     found = re.findall(r'^PIGLIT: .*"result": "(\w+)"', said, re.M)
     if found:
         return found[-1]
-    return "timeout" if status in (124, 137) else "crash"
+    return "timeout" if re.search("^status (124|137)$", said, re.M) else "crash"
 
 
 def judge(lab, test):
