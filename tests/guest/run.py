@@ -35,7 +35,7 @@ SUITES = {"2d": (cases.CASES, "guest-image"), "3d": (cases_3d.CASES, "guest-imag
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def parse():
+def make_parser():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--agent", required=True, help="the program of the guest, built statically")
     parser.add_argument("--oriel-gpu", help="the daemon")
@@ -58,6 +58,11 @@ def parse():
                         help="begin no test of piglit's after this time")
     parser.add_argument("--list", action="store_true", help="name the cases and exit")
     parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all of them")
+    return parser
+
+
+def parse():
+    parser = make_parser()
     options = parser.parse_args()
     for name in options.cases:
         if name not in SUITES[options.suite][0]:
@@ -101,6 +106,12 @@ def run_case(lab, name, function):
     return verdict
 
 
+def choose_accel(options, image):
+    if options.accel != "auto":
+        return options.accel
+    return "kvm" if machine.kvm_works(options.qemu, image) else "tcg"
+
+
 def missing_program(options):
     needed = [options.qemu] + (["Xvfb"] if options.device == "qemu-gl" else [])
     return next((program for program in needed if shutil.which(program) is None), None)
@@ -121,9 +132,7 @@ def main():
     if image is None:
         print(f"SKIP: {reason}")
         return SKIPPED
-    accel = options.accel
-    if accel == "auto":
-        accel = "kvm" if machine.kvm_works(options.qemu, image) else "tcg"
+    accel = choose_accel(options, image)
     print(f"guest {image.name}, {accel}, device: {options.device}", flush=True)
 
     # Ended from outside, as meson does it, we still end our children and remove their files.
