@@ -369,7 +369,7 @@ static int serve(const struct options *options) {
 		.log_level = options->log_level,
 		.log = log_make_sink(name, options->log_level),
 		.signals = { .fd = -1 },
-		.supervisor = { .fd = -1 },
+		.supervisor = { .fd = -1, .renderer_fd = -1 },
 		.vmm = { .silent_fd = -1, .unused_display_fd = -1 },
 	};
 	program.log.live_level = &program.log_level;

@@ -2,7 +2,8 @@
 /*
  * See supervisor.h. oriel-gpu's end comes first, then what runs in the supervisor itself.
  *
- * Messages are single bytes: 's' with a descriptor, 'k'; and the other way struct news.
+ * Messages are single bytes: 's' with a descriptor, 'k'; and the other way struct news, with a
+ * pidfd if it is about a start.
  */
 #include "oriel-gpu/supervisor.h"
 
@@ -70,7 +71,7 @@ bool supervisor_has_program(void) {
 }
 
 int supervisor_init(struct supervisor *supervisor, const struct supervisor_options *options) {
-	*supervisor = (struct supervisor){ .fd = -1 };
+	*supervisor = (struct supervisor){ .fd = -1, .renderer_fd = -1 };
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
 		return oriel_errno();
@@ -91,36 +92,33 @@ int supervisor_init(struct supervisor *supervisor, const struct supervisor_optio
 	return 0;
 }
 
-static void handle_message(void *user, int fd, uint32_t events) {
-	struct supervisor *supervisor = user;
-	struct news news;
-	(void)events;
-	ssize_t n = recv(fd, &news, sizeof(news), MSG_DONTWAIT);
-	if (n == (ssize_t)sizeof(news)) {
-		supervisor->renderer_pid = news.pid;
-		if (news.pid == 0) {
-			supervisor->fn(supervisor->user, news.status);
-		}
-	} else if (n == 0) {
-		supervisor->renderer_pid = 0;
-		// Somebody has killed it, and the renderer has gone with it.
-		oriel_source_remove(supervisor->source);
-		supervisor->source = NULL;
-		supervisor->fn(supervisor->user, SIGKILL);
+/** Receive one message, and its descriptor or -1. As recvmsg(), which waits if the socket does. */
+static ssize_t receive(int fd, void *bytes, size_t size, int *ret_fd) {
+	struct iovec iov = { bytes, size };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	*ret_fd = -1;
+	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	if (n <= 0) {
+		return n;
 	}
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	if (header != NULL && header->cmsg_type == SCM_RIGHTS &&
+			header->cmsg_len == CMSG_LEN(sizeof(int))) {
+		memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+	}
+	return n;
 }
 
-int supervisor_watch(struct supervisor *supervisor, struct oriel_loop *loop, supervisor_exit_fn fn,
-		void *user) {
-	supervisor->fn = fn;
-	supervisor->user = user;
-	return oriel_loop_add_fd(loop, supervisor->fd, EPOLLIN, handle_message, supervisor,
-			&supervisor->source);
-}
-
-/** Send a word, with a descriptor unless that is -1. */
-static int send_word(struct supervisor *supervisor, char word, int fd) {
-	struct iovec iov = { &word, 1 };
+/** Send a message, with a descriptor unless that is -1. */
+static int send_with(int socket, const void *bytes, size_t size, int fd) {
+	struct iovec iov = { (void *)(uintptr_t)bytes, size };
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -136,29 +134,97 @@ static int send_word(struct supervisor *supervisor, char word, int fd) {
 		header->cmsg_len = CMSG_LEN(sizeof(fd));
 		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
 	}
-	return sendmsg(supervisor->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? oriel_errno()
-										  : 0;
+	return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? oriel_errno() : 0;
+}
+
+/** The renderer has ended. */
+static void handle_end(struct supervisor *supervisor, int status) {
+	oriel_source_remove(supervisor->renderer_source);
+	supervisor->renderer_source = NULL;
+	oriel_fd_close(&supervisor->renderer_fd);
+	supervisor->renderer_pid = 0;
+	supervisor->fn(supervisor->user, status);
+}
+
+static void handle_end_without_supervisor(void *user, int fd, uint32_t events) {
+	(void)fd;
+	(void)events;
+	handle_end(user, SIGKILL);
+}
+
+/** Somebody has killed the supervisor. Its renderer follows, but not at once. */
+static void handle_loss(struct supervisor *supervisor) {
+	oriel_source_remove(supervisor->source);
+	supervisor->source = NULL;
+	if (supervisor->renderer_fd < 0) {
+		handle_end(supervisor, SIGKILL);
+		return;
+	}
+	supervisor_kill(supervisor);
+	if (oriel_loop_add_fd(supervisor->loop, supervisor->renderer_fd, EPOLLIN,
+			    handle_end_without_supervisor, supervisor,
+			    &supervisor->renderer_source) < 0) {
+		// Without memory for that, it is waited for here.
+		struct pollfd polled = { supervisor->renderer_fd, POLLIN, 0 };
+		while (poll(&polled, 1, -1) < 0 && errno == EINTR) {
+		}
+		handle_end(supervisor, SIGKILL);
+	}
+}
+
+static void handle_message(void *user, int fd, uint32_t events) {
+	struct supervisor *supervisor = user;
+	struct news news;
+	int received;
+	(void)events;
+	ssize_t n = receive(fd, &news, sizeof(news), &received);
+	if (n == (ssize_t)sizeof(news) && news.pid != 0) {
+		supervisor->renderer_pid = news.pid;
+		oriel_fd_close(&supervisor->renderer_fd);
+		supervisor->renderer_fd = received;
+	} else if (n == (ssize_t)sizeof(news)) {
+		handle_end(supervisor, news.status);
+	} else if (n == 0) {
+		handle_loss(supervisor);
+	}
+}
+
+int supervisor_watch(struct supervisor *supervisor, struct oriel_loop *loop, supervisor_exit_fn fn,
+		void *user) {
+	supervisor->loop = loop;
+	supervisor->fn = fn;
+	supervisor->user = user;
+	return oriel_loop_add_fd(loop, supervisor->fd, EPOLLIN, handle_message, supervisor,
+			&supervisor->source);
 }
 
 int supervisor_start_take(struct supervisor *supervisor, int fd) {
-	int err = send_word(supervisor, WORD_START, fd);
+	const char word = WORD_START;
+	int err = send_with(supervisor->fd, &word, sizeof(word), fd);
 	oriel_fd_close(&fd);
 	return err;
 }
 
 void supervisor_kill(struct supervisor *supervisor) {
-	// If it cannot be told, it has gone, and the renderer with it.
-	int err = send_word(supervisor, WORD_KILL, -1);
-	(void)err;
+	// Nobody need be told that has told whom it is about.
+	if (supervisor->renderer_fd >= 0) {
+		(void)syscall(SYS_pidfd_send_signal, supervisor->renderer_fd, SIGKILL, NULL, 0);
+		return;
+	}
+	const char word = WORD_KILL;
+	int err = send_with(supervisor->fd, &word, sizeof(word), -1);
+	(void)err; // it has gone, and has started none
 }
 
 void supervisor_finish(struct supervisor *supervisor) {
 	oriel_source_remove(supervisor->source);
+	oriel_source_remove(supervisor->renderer_source);
 	oriel_fd_close(&supervisor->fd);
+	oriel_fd_close(&supervisor->renderer_fd);
 	if (supervisor->pid > 0) {
 		(void)waitpid(supervisor->pid, NULL, 0);
 	}
-	*supervisor = (struct supervisor){ .fd = -1 };
+	*supervisor = (struct supervisor){ .fd = -1, .renderer_fd = -1 };
 }
 
 /*
@@ -168,26 +234,21 @@ void supervisor_finish(struct supervisor *supervisor) {
 /** Receive a word, and its descriptor or -1. Returns 0 for no word, -1 if oriel-gpu has ended. */
 static int receive_word(int fd, int *ret_fd) {
 	char word;
-	struct iovec iov = { &word, 1 };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr message = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes) };
-	*ret_fd = -1;
-	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	ssize_t n = receive(fd, &word, sizeof(word), ret_fd);
 	if (n <= 0) {
 		return n < 0 && errno == EINTR ? 0 : -1;
 	}
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (header != NULL && header->cmsg_type == SCM_RIGHTS &&
-			header->cmsg_len == CMSG_LEN(sizeof(int))) {
-		memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
-	}
 	return word;
+}
+
+/** Wait until oriel-gpu has the means to end us, whatever becomes of the supervisor. */
+static bool may_go(int go) {
+	char byte;
+	ssize_t n;
+	do {
+		n = read(go, &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 static void exec_renderer(const struct supervisor_options *options, const char *program, int fd,
@@ -232,8 +293,23 @@ static void exec_renderer(const struct supervisor_options *options, const char *
 	_exit(127);
 }
 
+/** Tell oriel-gpu of the process, with a descriptor of it, and then let that go on. */
+static void hand_over(pid_t pid, int socket, int go) {
+	const struct news news = { .pid = pid };
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0) {
+		return;
+	}
+	// The other end has room for all that it asked for.
+	if (send_with(socket, &news, sizeof(news), fd) == 0) {
+		ssize_t n = write(go, "", 1);
+		(void)n;
+	}
+	(void)close(fd);
+}
+
 /** Start the renderer. Returns its pid, or -1. */
-static pid_t start_renderer(struct supervisor_options *options, int fd) {
+static pid_t start_renderer(struct supervisor_options *options, int socket, int fd) {
 	char found[PATH_MAX];
 	const char *program = options->program;
 	if (program == NULL) {
@@ -246,20 +322,32 @@ static pid_t start_renderer(struct supervisor_options *options, int fd) {
 		}
 		program = found;
 	}
+	int go[2];
+	if (pipe2(go, O_CLOEXEC) < 0) {
+		return -1;
+	}
 	options->n_starts++;
 	const pid_t supervisor = getpid();
 	pid_t pid = fork();
 	if (pid == 0) {
+		(void)close(go[1]);
+		if (!may_go(go[0])) {
+			_exit(127);
+		}
 		exec_renderer(options, program, fd, supervisor);
 	}
+	if (pid > 0) {
+		hand_over(pid, socket, go[1]);
+	}
+	(void)close(go[0]);
+	(void)close(go[1]); // without the word it ends at once
 	return pid;
 }
 
-static void tell(int fd, pid_t pid, int status) {
-	const struct news news = { .pid = pid, .status = status };
-	// The other end has room for all that it asked for.
-	ssize_t n = send(fd, &news, sizeof(news), MSG_NOSIGNAL | MSG_DONTWAIT);
-	(void)n;
+static void tell_end(int fd, int status) {
+	const struct news news = { .status = status };
+	int err = send_with(fd, &news, sizeof(news), -1);
+	(void)err; // nobody is there
 }
 
 /** One word from oriel-gpu. Returns whether there will be more. */
@@ -267,11 +355,9 @@ static bool obey(int fd, pid_t *renderer, struct supervisor_options *options) {
 	int link;
 	int word = receive_word(fd, &link);
 	if (word == WORD_START && link >= 0 && *renderer <= 0) {
-		*renderer = start_renderer(options, link);
-		if (*renderer > 0) {
-			tell(fd, *renderer, 0);
-		} else {
-			tell(fd, 0, 127 << 8);
+		*renderer = start_renderer(options, fd, link);
+		if (*renderer <= 0) {
+			tell_end(fd, 127 << 8);
 		}
 	} else if (word == WORD_KILL && *renderer > 0) {
 		(void)kill(*renderer, SIGKILL);
@@ -286,7 +372,7 @@ static void reap(int fd, pid_t *renderer) {
 	int status;
 	if (*renderer > 0 && waitpid(*renderer, &status, WNOHANG) == *renderer) {
 		*renderer = 0;
-		tell(fd, 0, status);
+		tell_end(fd, status);
 	}
 }
 

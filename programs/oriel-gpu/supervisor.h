@@ -8,7 +8,8 @@
  *
  * It is a child of oriel-gpu, and not the other way round, so that the pid, the exit status and the
  * signals of oriel-gpu are what VMMs and libvirt expect. It ends when oriel-gpu has, in whatever
- * way, and takes its renderer along.
+ * way, and takes its renderer along. If it is killed itself, oriel-gpu ends the renderer, and waits
+ * for that like for any other end: until then the renderer can touch guest memory.
  */
 #ifndef ORIEL_PROGRAM_SUPERVISOR_H
 #define ORIEL_PROGRAM_SUPERVISOR_H
@@ -30,12 +31,15 @@ struct supervisor_options {
 	unsigned int n_starts; // 0
 };
 
-/** oriel-gpu's end. All zeros, but fd -1, is one that was never begun. */
+/** oriel-gpu's end. All zeros, but the descriptors -1, is one that was never begun. */
 struct supervisor {
 	int fd; // SOCK_SEQPACKET
 	pid_t pid;
 	pid_t renderer_pid; // 0: none runs
+	int renderer_fd;    // a pidfd of it; -1: none
+	struct oriel_loop *loop;
 	struct oriel_source *source;
+	struct oriel_source *renderer_source; // if there is no supervisor that would tell
 	supervisor_exit_fn fn;
 	void *user;
 };

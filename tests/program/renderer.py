@@ -93,6 +93,29 @@ class Renderer(daemon.Case):
             vmm.speak()
         self.assertEqual(gpu.stop(), 0)
 
+    def test_the_supervisor_goes_first(self):
+        """A renderer that does not end with its supervisor is ended, and only then counts as lost:
+        as long as it is there, it can write to the guest's memory."""
+        wrapper = pathlib.Path(self.path()).with_name("wrapper")
+        wrapper.write_text(f"""#!{sys.executable}
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)  # PR_SET_PDEATHSIG: none
+os.execv({os.path.abspath(RENDERER)!r}, sys.argv)
+""")
+        wrapper.chmod(0o755)
+        gpu = daemon.Daemon("--socket-path", self.path(), "--renderer=software",
+                            f"--render-program={wrapper}")
+        self.addCleanup(gpu.__exit__)
+        [supervisor] = children_of(gpu.process.pid)
+        [renderer] = children_of(supervisor)
+        os.kill(renderer, signal.SIGSTOP)  # it does not see its link end
+        os.kill(supervisor, signal.SIGKILL)
+        gpu.wait_for("3D is lost")
+        self.assertFalse(is_there(renderer))
+        with daemon.Vmm(self.path()) as vmm:
+            vmm.speak()
+        self.assertEqual(gpu.stop(), 0)
+
     def test_nothing_is_inherited(self):
         """Neither of the two has a socket of the VMM's or of viewers."""
         gpu, supervisor, renderer = self.start()
