@@ -224,7 +224,7 @@ static void run_step(uint8_t step) {
 		oriel_render_link_finish(&fuzz.peer);
 		return;
 	case 8:
-		oriel_remote_set_paused(fuzz.remote, (step & 0x10) != 0);
+		oriel_renderer3d_set_paused(fuzz.remote, (step & 0x10) != 0);
 		return;
 	default:
 		turn();

@@ -64,10 +64,6 @@ int oriel_remote_renderer_create(struct oriel_loop *loop,
 ORIEL_API
 void oriel_remote_handle_exit(struct oriel_renderer3d *renderer, int status);
 
-/** Let the clocks of the timeouts stand still, while the guest is paused, or go on. */
-ORIEL_API
-void oriel_remote_set_paused(struct oriel_renderer3d *renderer, bool paused);
-
 /** How a remote renderer fares. */
 struct oriel_remote_statistics {
 	/** sizeof(struct oriel_remote_statistics), set by the caller. */

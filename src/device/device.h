@@ -54,7 +54,8 @@ struct oriel_gpu {
 	struct oriel_readback readback;
 	// The control request that has to be finished before the next one is taken, or NULL.
 	const struct oriel_request *blocked_by;
-	bool is_3d_used; // since the last reset: the renderer has something of the guest's
+	bool is_3d_used;     // since the last reset: the renderer has something of the guest's
+	bool is_3d_drop_due; // all that it has goes as soon as the works' reserve is back
 
 	struct oriel_heads heads;
 	uint32_t events_read;

@@ -128,9 +128,9 @@ static void gpu_handle_memory_change(struct oriel_virtio *virtio) {
 		oriel_gpu_queue_handle_memory_change(&gpu->queues[i]);
 	}
 	oriel_blob_drop_all_dmabufs(gpu);
-	oriel_gpu_3d_begin_memory_change(gpu);
+	int err = oriel_gpu_3d_begin_memory_change(gpu);
 	oriel_resource_table_handle_map_change(&gpu->resources, map);
-	oriel_gpu_3d_end_memory_change(gpu, map);
+	oriel_gpu_3d_end_memory_change(gpu, map, err);
 	oriel_mem_map_release(map);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "device/device.h"
+#include "device/gpu_3d.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -18,6 +19,10 @@ static const char *const names[ORIEL_GPU_N_QUEUES] = { "controlq", "cursorq" };
 bool oriel_gpu_queue_is_running(const struct oriel_gpu_queue *queue) {
 	return oriel_virtq_is_started(queue->vq) && !oriel_virtq_is_broken(queue->vq, NULL) &&
 	       !queue->stopping;
+}
+
+bool oriel_gpu_queue_is_started(const struct oriel_gpu_queue *queue) {
+	return queue->vq != NULL && oriel_virtq_is_started(queue->vq);
 }
 
 void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue) {
@@ -77,6 +82,7 @@ static uint32_t release(struct oriel_gpu_queue *queue) {
 	if (queue->patience != NULL) {
 		oriel_source_set_deadline(queue->patience, 0);
 	}
+	oriel_gpu_3d_update_clock(queue->gpu);
 	return base;
 }
 
@@ -331,6 +337,7 @@ int oriel_gpu_queue_start(struct oriel_gpu_queue *queue, const struct oriel_virt
 		(void)release(queue);
 		return err;
 	}
+	oriel_gpu_3d_update_clock(queue->gpu);
 	oriel_gpu_queue_schedule(queue); // there may be chains whose kick went to nobody
 	return 0;
 }

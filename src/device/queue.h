@@ -94,6 +94,9 @@ void oriel_gpu_queue_handle_fence(struct oriel_gpu_queue *queue, struct oriel_ti
 /** Requests that wait in the ring or are in flight. */
 uint32_t oriel_gpu_queue_get_depth(const struct oriel_gpu_queue *queue);
 
+/** Whether it has a ring, also one that is broken or being stopped. */
+bool oriel_gpu_queue_is_started(const struct oriel_gpu_queue *queue);
+
 /** Whether requests are still taken from the ring: started, sound, and not stopping. */
 bool oriel_gpu_queue_is_running(const struct oriel_gpu_queue *queue);
 

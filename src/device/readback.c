@@ -38,9 +38,8 @@ static void handle_image_added(struct oriel_work *work, int err) {
 	}
 }
 
-/** An image of this size, in an empty place; the renderer is told about it. */
-static int make_image(struct oriel_gpu *gpu, const struct oriel_format *format, uint32_t width,
-		uint32_t height, struct oriel_readback_image *ret) {
+int oriel_readback_make_image(struct oriel_gpu *gpu, const struct oriel_format *format,
+		uint32_t width, uint32_t height, struct oriel_readback_image *ret) {
 	struct oriel_resource *image;
 	int err = oriel_resource_create_unnamed(&gpu->resources, format, width, height, &image);
 	if (err < 0) {
@@ -73,6 +72,42 @@ static bool image_fits(const struct oriel_readback_image *image, const struct or
 
 static void flush_next(struct oriel_request *req);
 
+/** A SET_SCANOUT has done what it was to do: whatever was on the scanout before is gone. */
+static void complete_entry(struct oriel_gpu *gpu, uint32_t scanout_id) {
+	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
+	if (scanout->is_entering) {
+		scanout->is_entering = false;
+		oriel_resource_release(scanout->old_res);
+		scanout->old_res = NULL;
+		oriel_blob_leave(gpu, scanout_id);
+	}
+}
+
+static void set_source(struct oriel_readback_scanout *scanout, struct oriel_resource *res,
+		const struct oriel_rect *src) {
+	struct oriel_resource *old = scanout->res;
+	scanout->res = res != NULL ? oriel_resource_hold(res) : NULL; // may be the same one
+	scanout->src = *src;
+	oriel_resource_release(old);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct oriel_readback_image *image = &scanout->images[i];
+		image->stale = (struct oriel_rect){ 0, 0, src->width, src->height };
+	}
+}
+
+void oriel_readback_end(struct oriel_gpu *gpu) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[i];
+		if (scanout->is_entering) {
+			scanout->is_entering = false;
+			const struct oriel_rect src = scanout->old_src;
+			set_source(scanout, scanout->old_res, &src);
+			oriel_resource_release(scanout->old_res);
+			scanout->old_res = NULL;
+		}
+	}
+}
+
 /** The dma-buf that displays get of a resource, or NULL. */
 static struct oriel_dmabuf *get_dmabuf(const struct oriel_gpu *gpu,
 		const struct oriel_resource *res) {
@@ -93,6 +128,7 @@ static void show_front(struct oriel_gpu *gpu, uint32_t scanout_id, bool is_behin
 		picture.is_behind = is_behind;
 	}
 	oriel_screen_set_picture(&gpu->screen, scanout_id, &picture);
+	complete_entry(gpu, scanout_id);
 }
 
 /** Put the image that was just filled on the screen. */
@@ -114,6 +150,7 @@ static void handle_read(struct oriel_work *work, int err) {
 	}
 	if (err < 0 && !req->res->is_3d && (err == -ENOTCONN || !req->res->twin.exists)) {
 		// The twin is no more: the device's own pixels are shown, or will be.
+		complete_entry(work->gpu, req->flush.scanout_id);
 		oriel_work_finish_request(work, 0);
 		return;
 	}
@@ -151,7 +188,8 @@ static int prepare_back(struct oriel_gpu *gpu, struct oriel_readback_scanout *sc
 		return 0;
 	}
 	drop_image(gpu, back);
-	return make_image(gpu, scanout->res->format, scanout->src.width, scanout->src.height, back);
+	return oriel_readback_make_image(gpu, scanout->res->format, scanout->src.width,
+			scanout->src.height, back);
 }
 
 /** Read damage, in the scanout's coordinates, into its back image. */
@@ -249,13 +287,8 @@ static bool enter(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_resou
 	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
 	const bool fits = image_fits(&scanout->images[scanout->front], res, src);
 	const bool changes = scanout->res != res || !oriel_rect_equals(&scanout->src, src);
-	struct oriel_resource *old = scanout->res;
-	scanout->res = oriel_resource_hold(res); // may be the same one
-	scanout->src = *src;
-	oriel_resource_release(old);
-	for (unsigned int i = 0; i < 2 && changes; i++) {
-		struct oriel_readback_image *image = &scanout->images[i];
-		image->stale = (struct oriel_rect){ 0, 0, src->width, src->height };
+	if (changes) {
+		set_source(scanout, res, src);
 	}
 	return fits;
 }
@@ -354,6 +387,10 @@ static bool begin_export(struct oriel_request *req, struct oriel_resource *res, 
 enum oriel_resp oriel_readback_show(struct oriel_request *req, uint32_t scanout_id,
 		struct oriel_resource *res, const struct oriel_rect *src) {
 	struct oriel_gpu *gpu = req->queue->gpu;
+	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
+	scanout->old_res = scanout->res != NULL ? oriel_resource_hold(scanout->res) : NULL;
+	scanout->old_src = scanout->src;
+	scanout->is_entering = true;
 	bool fits = enter(gpu, scanout_id, res, src);
 	if (begin_export(req, res, scanout_id, src)) {
 		return ORIEL_RESP_PENDING;
@@ -362,6 +399,7 @@ enum oriel_resp oriel_readback_show(struct oriel_request *req, uint32_t scanout_
 		return ORIEL_RESP_OK_NODATA;
 	}
 	if (begin(req, res, src, scanout_id + 1) < 0) {
+		oriel_readback_end(gpu);
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
 	req->flush.scanout_id = scanout_id;
@@ -472,6 +510,9 @@ void oriel_readback_leave(struct oriel_gpu *gpu, uint32_t scanout_id) {
 	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
 	oriel_resource_release(scanout->res);
 	scanout->res = NULL;
+	scanout->is_entering = false;
+	oriel_resource_release(scanout->old_res);
+	scanout->old_res = NULL;
 	drop_image(gpu, &scanout->images[0]);
 	drop_image(gpu, &scanout->images[1]);
 	scanout->front = 0;
@@ -524,69 +565,4 @@ void oriel_readback_clear(struct oriel_gpu *gpu) {
 		oriel_readback_forget_cursor(gpu, i);
 	}
 	drop_image(gpu, &gpu->readback.cursors);
-}
-
-static void handle_cursor(struct oriel_work *work, int err) {
-	struct oriel_gpu *gpu = work->gpu;
-	const struct oriel_cmd_update_cursor *cmd = &work->cursor;
-	gpu->readback.n_pending_cursors--;
-	oriel_gpu_queue_schedule(oriel_gpu_get_cursor_queue(gpu)); // one may wait for this
-	// A reset, or a later update, has made it old news.
-	if (err < 0 || gpu->readback.cursors.image != work->res ||
-			gpu->readback.cursor_serials[cmd->scanout_id] != work->cursor_serial ||
-			cmd->scanout_id >= gpu->screen.n_scanouts) {
-		return;
-	}
-	const struct oriel_cursor *cursor = &gpu->screen.cursors[cmd->scanout_id];
-	err = oriel_screen_set_cursor(&gpu->screen, cmd->scanout_id,
-			work->res->pixels + work->op.read.offset, cmd->hot_x, cmd->hot_y, cursor->x,
-			cursor->y);
-	if (err < 0) {
-		oriel_log_guest(&gpu->log, "cursorq: no memory for a cursor");
-	}
-}
-
-void oriel_readback_forget_cursor(struct oriel_gpu *gpu, uint32_t scanout_id) {
-	gpu->readback.cursor_serials[scanout_id]++;
-}
-
-int oriel_readback_cursor(struct oriel_gpu *gpu, const struct oriel_resource *res,
-		const struct oriel_cmd_update_cursor *cmd) {
-	struct oriel_readback *readback = &gpu->readback;
-	if (res->format == NULL || res->width != ORIEL_CURSOR_SIDE ||
-			res->height != ORIEL_CURSOR_SIDE) {
-		return -EINVAL;
-	}
-	if (readback->n_pending_cursors == ORIEL_READBACK_CURSORS) {
-		return -EAGAIN;
-	}
-	int err = 0;
-	if (readback->cursors.id == 0) {
-		err = make_image(gpu, oriel_format_get(VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM),
-				ORIEL_CURSOR_SIDE, ORIEL_CURSOR_SIDE * ORIEL_READBACK_CURSORS,
-				&readback->cursors);
-	}
-	struct oriel_work *work;
-	if (err == 0) {
-		err = oriel_work_create(gpu, ORIEL_RENDER3D_READ_PIXELS, &work);
-	}
-	if (err < 0) {
-		return err;
-	}
-	const uint32_t slot = readback->n_cursor_reads++ % ORIEL_READBACK_CURSORS;
-	work->op.resource_id = res->id;
-	work->op.read = (struct oriel_render3d_read){
-		.image_id = readback->cursors.id,
-		.rect = { 0, 0, ORIEL_CURSOR_SIDE, ORIEL_CURSOR_SIDE },
-		.offset = (uint64_t)slot * ORIEL_CURSOR_BYTES,
-		.stride = ORIEL_CURSOR_SIDE * ORIEL_BYTES_PER_PIXEL,
-	};
-	work->res = oriel_resource_hold(readback->cursors.image);
-	work->cursor = *cmd;
-	work->cursor_serial = ++readback->cursor_serials[cmd->scanout_id];
-	work->done = handle_cursor;
-	readback->n_pending_cursors++;
-	oriel_screen_move_cursor(&gpu->screen, cmd->scanout_id, cmd->x, cmd->y);
-	oriel_work_submit(work);
-	return 0;
 }

@@ -39,6 +39,11 @@ struct oriel_readback_scanout {
 	unsigned int front; // the one that is on the screen, if any is
 	// The front image into which what was missing is being read, or NULL.
 	const struct oriel_resource *fetching;
+
+	// A SET_SCANOUT whose picture is still being read, and what there was before it.
+	bool is_entering;
+	struct oriel_resource *old_res; // held; NULL: no such thing
+	struct oriel_rect old_src;
 };
 
 struct oriel_readback {
@@ -59,6 +64,9 @@ struct oriel_readback {
 enum oriel_resp oriel_readback_show(struct oriel_request *req, uint32_t scanout_id,
 		struct oriel_resource *res, const struct oriel_rect *src);
 
+/** A request that read back is over: if it was a SET_SCANOUT that failed, nothing has changed. */
+void oriel_readback_end(struct oriel_gpu *gpu);
+
 /** Present rect of a rendered resource on all scanouts that show it, for a RESOURCE_FLUSH. */
 enum oriel_resp oriel_readback_flush(struct oriel_request *req, struct oriel_resource *res,
 		const struct oriel_rect *rect);
@@ -74,6 +82,11 @@ void oriel_readback_fetch(struct oriel_gpu *gpu, uint32_t scanout_id);
 ORIEL_MUST_CHECK
 int oriel_readback_cursor(struct oriel_gpu *gpu, const struct oriel_resource *res,
 		const struct oriel_cmd_update_cursor *cmd);
+
+/** For readback_cursor.c: an image of this size, in an empty place; the renderer is told of it. */
+ORIEL_MUST_CHECK
+int oriel_readback_make_image(struct oriel_gpu *gpu, const struct oriel_format *format,
+		uint32_t width, uint32_t height, struct oriel_readback_image *ret);
 
 /** What is being read for a scanout's cursor is not to be shown any more. */
 void oriel_readback_forget_cursor(struct oriel_gpu *gpu, uint32_t scanout_id);

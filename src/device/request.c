@@ -118,6 +118,7 @@ void oriel_request_end(struct oriel_request *req) {
 	struct oriel_gpu *gpu = req->queue->gpu;
 	if (gpu->blocked_by == req) {
 		gpu->blocked_by = NULL;
+		oriel_readback_end(gpu);
 		oriel_gpu_queue_schedule(req->queue);
 	}
 	oriel_work_abandon(req);

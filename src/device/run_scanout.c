@@ -50,7 +50,6 @@ static enum oriel_resp show(struct oriel_gpu *gpu, struct oriel_request *req,
 				cmd->scanout_id, cmd->resource_id);
 	}
 	if (oriel_resource_is_rendered(res)) {
-		oriel_blob_leave(gpu, cmd->scanout_id);
 		return oriel_readback_show(req, cmd->scanout_id, res, &cmd->rect);
 	}
 	// Viewers map what is shown. If that cannot be, the scanout stays as it was.

@@ -4,6 +4,7 @@
 
 #include "device/context.h"
 #include "device/device.h"
+#include "device/gpu_3d.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -31,7 +32,7 @@ int oriel_work_create(struct oriel_gpu *gpu, enum oriel_render3d_type type,
 	struct oriel_work_list *works = &gpu->works;
 	struct oriel_work *work;
 	if (oriel_list_is_empty(&works->free)) {
-		work = malloc(sizeof(*work));
+		work = calloc(1, sizeof(*work));
 		if (work == NULL) {
 			return -ENOMEM;
 		}
@@ -46,11 +47,28 @@ int oriel_work_create(struct oriel_gpu *gpu, enum oriel_render3d_type type,
 	return 0;
 }
 
+bool oriel_work_take_reserve(struct oriel_gpu *gpu, struct oriel_work *ret[2]) {
+	struct oriel_work *reserve = gpu->works.reserve;
+	if (reserve[0].is_reserve || reserve[1].is_reserve) {
+		return false;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		reserve[i] = (struct oriel_work){ .gpu = gpu, .is_reserve = true };
+		oriel_list_init(&reserve[i].link);
+		ret[i] = &reserve[i];
+	}
+	return true;
+}
+
 void oriel_work_discard(struct oriel_work *work) {
 	oriel_mem_map_release(work->map);
 	oriel_resource_release(work->res);
 	oriel_context_release(work->ctx);
 	oriel_list_remove(&work->link);
+	if (work->is_reserve) {
+		*work = (struct oriel_work){ 0 }; // and can be taken again
+		return;
+	}
 	if (work->gpu->works.n_free >= MAX_FREE) {
 		free(work);
 		return;
@@ -78,7 +96,11 @@ static void handle_done(struct oriel_render3d_op *op, int err) {
 	forget_request(work);
 	const bool settles = work->settles;
 	oriel_work_discard(work);
-	if (settles && gpu->works.n_settling == 0) {
+	if (!settles) {
+		return;
+	}
+	oriel_gpu_3d_handle_settled_work(gpu); // which may submit more that settles
+	if (gpu->works.n_settling == 0) {
 		oriel_virtio_tell_settled(&gpu->base);
 	}
 }
@@ -87,7 +109,10 @@ void oriel_work_submit(struct oriel_work *work) {
 	struct oriel_gpu *gpu = work->gpu;
 	work->op.done = handle_done;
 	oriel_list_append(&gpu->works.pending, &work->link);
-	gpu->works.n_settling += work->settles ? 1 : 0;
+	if (work->settles) {
+		gpu->works.n_settling++;
+		oriel_gpu_3d_update_clock(gpu);
+	}
 	oriel_renderer3d_submit(gpu->renderer3d, &work->op);
 }
 

@@ -38,6 +38,7 @@ struct oriel_work {
 	struct oriel_cmd_update_cursor cursor;
 	uint64_t cursor_serial;
 
+	bool is_reserve;        // of the list's own
 	bool gives_memory_back; // so nobody who waits is told before it came back
 	bool settles;           // nor is the transport (oriel_virtio_is_settled())
 };
@@ -47,6 +48,9 @@ struct oriel_work_list {
 	struct oriel_link free;
 	uint32_t n_free;
 	uint32_t n_settling; // pending ones that settle
+
+	// What must be said also when there is no memory: see oriel_work_take_reserve().
+	struct oriel_work reserve[2];
 };
 
 void oriel_work_list_init(struct oriel_work_list *works);
@@ -58,6 +62,12 @@ void oriel_work_list_finish(struct oriel_work_list *works);
 ORIEL_MUST_CHECK
 int oriel_work_create(struct oriel_gpu *gpu, enum oriel_render3d_type type,
 		struct oriel_work **ret);
+
+/**
+ * Two that need no memory, for what must be said whatever happens. They are back when the second,
+ * ret[1], is, which must be submitted last. Returns whether they were not in use.
+ */
+bool oriel_work_take_reserve(struct oriel_gpu *gpu, struct oriel_work *ret[2]);
 
 void oriel_work_discard(struct oriel_work *work);
 

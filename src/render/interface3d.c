@@ -81,6 +81,12 @@ void oriel_renderer3d_cancel(struct oriel_renderer3d *renderer) {
 	renderer->impl->cancel(renderer);
 }
 
+void oriel_renderer3d_set_paused(struct oriel_renderer3d *renderer, bool paused) {
+	if (renderer->impl->set_paused != NULL) {
+		renderer->impl->set_paused(renderer, paused);
+	}
+}
+
 bool oriel_renderer3d_is_full(const struct oriel_renderer3d *renderer) {
 	return renderer->impl->is_full(renderer);
 }

@@ -209,7 +209,7 @@ struct oriel_renderer3d_listener {
 	void *user;
 };
 
-/** Functions that a renderer implements. All are required. */
+/** Functions that a renderer implements. All but one are required. */
 struct oriel_renderer3d_impl {
 	const char *name;
 	/** Carry op out and call op->done, now or later. */
@@ -217,6 +217,9 @@ struct oriel_renderer3d_impl {
 	bool (*is_full)(const struct oriel_renderer3d *renderer);
 	/** Have all that is pending come back now, with -ECANCELED unless it is done. */
 	void (*cancel)(struct oriel_renderer3d *renderer);
+	/** May be NULL. Let the clocks of timeouts stand still, or go on; the same again is no
+	 * news. */
+	void (*set_paused)(struct oriel_renderer3d *renderer, bool paused);
 	/** Free everything, including the struct that embeds renderer. No operation is pending. */
 	void (*destroy)(struct oriel_renderer3d *renderer);
 };
@@ -262,6 +265,11 @@ void oriel_renderer3d_submit(struct oriel_renderer3d *renderer, struct oriel_ren
  * destroyed.
  */
 void oriel_renderer3d_cancel(struct oriel_renderer3d *renderer);
+
+/**
+ * The guest is paused, or goes on: meanwhile nothing counts as late. For whoever waits for nothing.
+ */
+void oriel_renderer3d_set_paused(struct oriel_renderer3d *renderer, bool paused);
 
 /**
  * Whether so much is under way that nothing should be begun that can wait. What is submitted all

@@ -420,6 +420,10 @@ static void recorder_cancel(struct oriel_renderer3d *renderer) {
 	oriel_renderer3d_cancel(recorder_of(renderer)->inner);
 }
 
+static void recorder_set_paused(struct oriel_renderer3d *renderer, bool paused) {
+	oriel_renderer3d_set_paused(recorder_of(renderer)->inner, paused);
+}
+
 static void handle_lost(void *user, const char *reason) {
 	const struct oriel_renderer3d_listener *listener =
 			&((struct recorder *)user)->base.listener;
@@ -460,6 +464,7 @@ static const struct oriel_renderer3d_impl recorder_impl = {
 	.submit = recorder_submit,
 	.is_full = recorder_is_full,
 	.cancel = recorder_cancel,
+	.set_paused = recorder_set_paused,
 	.destroy = recorder_destroy,
 };
 

@@ -128,13 +128,13 @@ static void test_the_clock_stands_still_while_paused(void **state) {
 	rig.fake.is_async = true;
 	create();
 	rig_simple(&rig, ORIEL_RENDER3D_ATTACH_RESOURCE, 3, 1);
-	oriel_remote_set_paused(rig.remote, true);
+	oriel_renderer3d_set_paused(rig.remote, true);
 	const uint64_t until_ns = oriel_now_ns() + UINT64_C(150000000);
 	while (oriel_now_ns() < until_ns) {
 		assert_int_equal(oriel_loop_dispatch(rig.loop, 10), 0);
 	}
 	assert_int_equal(rig.n_kills, 0);
-	oriel_remote_set_paused(rig.remote, false);
+	oriel_renderer3d_set_paused(rig.remote, false);
 	rig.fake.is_async = false;
 	rig_wait_for(&rig, &rig.n_kills, 1);
 	rig_wait_for(&rig, &rig.n_lost, 1);

@@ -20,6 +20,7 @@
 static void remote_submit(struct oriel_renderer3d *renderer, struct oriel_render3d_op *op);
 static bool remote_is_full(const struct oriel_renderer3d *renderer);
 static void remote_cancel(struct oriel_renderer3d *renderer);
+static void remote_set_paused(struct oriel_renderer3d *renderer, bool paused);
 static void remote_destroy(struct oriel_renderer3d *renderer);
 
 static const struct oriel_renderer3d_impl remote_impl = {
@@ -27,6 +28,7 @@ static const struct oriel_renderer3d_impl remote_impl = {
 	.submit = remote_submit,
 	.is_full = remote_is_full,
 	.cancel = remote_cancel,
+	.set_paused = remote_set_paused,
 	.destroy = remote_destroy,
 };
 
@@ -216,7 +218,7 @@ void oriel_remote_handle_exit(struct oriel_renderer3d *renderer, int status) {
 	oriel_remote_defer(remote);
 }
 
-void oriel_remote_set_paused(struct oriel_renderer3d *renderer, bool paused) {
+static void remote_set_paused(struct oriel_renderer3d *renderer, bool paused) {
 	struct oriel_remote *remote = oriel_remote_of(renderer);
 	if (paused == remote->is_paused) {
 		return;
