@@ -34,7 +34,7 @@ static void see(void *user, const struct oriel_render_picture *picture) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static struct fake_renderer3d fake;
-	struct oriel_loop *loop;
+	struct oriel_loop *loop = NULL;
 	uint64_t sum = 0;
 	int fd = memfd_create("recording", MFD_CLOEXEC);
 	must(fd >= 0 && write(fd, data, size) == (ssize_t)size, "there is no file");
