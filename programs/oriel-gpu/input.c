@@ -67,7 +67,7 @@ static int init_keyboard(struct input *input, const struct input_options *option
 }
 
 static int init_tablet(struct input *input, const struct input_options *options, uint32_t head) {
-	char name[16];
+	char name[24];
 	snprintf(name, sizeof(name), "tablet-%u", head);
 	int err = init_device(&input->tablets[head], options, ORIEL_INPUT_TABLET, name);
 	return err == 0 ? oriel_seat_set_tablet(input->seat, head, input->tablets[head].input)

@@ -17,7 +17,7 @@
 #define INPUT_MAX_TABLETS 16u
 
 struct input_device {
-	char name[16]; // for the log
+	char name[24]; // for the log
 	struct oriel_log_sink program_log;
 	struct oriel_input *input;
 	struct vmm vmm;
