@@ -7,7 +7,8 @@ import unittest
 import lab
 import stage
 from lab import rfb
-from rig import wait
+from rig import case_input, wait
+from rig.case_input import pressed, released
 
 # linux/input-event-codes.h
 KEY_1, KEY_A, KEY_S, KEY_LEFTSHIFT, KEY_RIGHTALT, KEY_7, KEY_SLASH = 2, 30, 31, 42, 100, 8, 53
@@ -234,6 +235,41 @@ class Input(unittest.TestCase):
         events = self.stage.events[:n - 1]
         self.assertEqual(events, [("key", KEY_S, 1 - i % 2) for i in range(n - 1)])
         self.assertNotIn("lost", self.vnc.log())
+
+
+class Guest(case_input.InputTest):
+    """With a real oriel-gpu, that has a keyboard and tablets, behind it."""
+
+    def start(self):
+        self.gpu_daemon = self.gpu()
+        vnc = lab.Vnc(self.gpu_daemon.display_path, "--listen=127.0.0.1:0", "--head=1")
+        self.addCleanup(lambda: self.assertIsNone(vnc.finish()))
+        client = rfb.Client(rfb.connect(vnc.doors["vnc"]))
+        self.addCleanup(client.close)
+        return client
+
+    def test_keys(self):
+        """Keys of a viewer are the guest's; what is held when it goes is released."""
+        client = self.start()
+        keyboard = self.keyboard(self.gpu_daemon)
+        client.key(ord("a"), True)
+        client.key(ord("a"), False)
+        self.assertEqual(keyboard.read_reports(2), [[pressed(KEY_A)], [released(KEY_A)]])
+        client.key(SHIFT_L, True)
+        client.key(ord("S"), True)
+        self.assertEqual(keyboard.read_reports(2), [[pressed(KEY_LEFTSHIFT)], [pressed(KEY_S)]])
+        client.close()
+        events = [event for report in keyboard.read_reports(2) for event in report]
+        self.assertEqual(sorted(events), sorted([released(KEY_LEFTSHIFT), released(KEY_S)]))
+
+    def test_pointer(self):
+        """A click of a viewer is one of the tablet of its head."""
+        client = self.start()
+        tablet = self.tablet(self.gpu_daemon, head=1)
+        client.point(10, 10, 1)
+        client.point(10, 10, 0)
+        # The screen is off: there is no place where the pointer could be, but there are buttons.
+        self.assertEqual(tablet.read_reports(2), [[pressed(BTN_LEFT)], [released(BTN_LEFT)]])
 
 
 if __name__ == "__main__":
