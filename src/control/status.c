@@ -79,10 +79,10 @@ static struct reason get_reason(const struct oriel_gpu_feature *feature) {
 	case ORIEL_FEATURE_ON:
 		return (struct reason){ "on", "in use" };
 	case ORIEL_FEATURE_NO_DRIVER:
-		return (struct reason){ "no-driver", "offered; no driver has started yet" };
+		return (struct reason){ "no-driver", "no driver of the guest's has started yet" };
 	case ORIEL_FEATURE_DECLINED:
 		return (struct reason){ "declined",
-			"offered; the guest did not take it, or the VMM does not pass it on" };
+			"not taken by the guest, or not passed on by the VMM" };
 	case ORIEL_FEATURE_NO_RENDERER:
 		return (struct reason){ "no-renderer", "oriel-gpu was started without --renderer" };
 	case ORIEL_FEATURE_NO_CAPSET:

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define TITLE_COLUMNS 10
-#define NAME_COLUMNS 24
 
 enum colour { PLAIN, BOLD, RED, YELLOW, DIM };
 
@@ -88,6 +87,12 @@ static struct json_object *get_row(struct json_object *object, const char *key, 
  * Sections.
  */
 
+/** "1 frame", "2 frames" */
+static void say_count(const struct screen *screen, uint64_t count, const char *name) {
+	char text[FORMAT_SIZE];
+	say(screen, "%s %s%s", format_count(text, count), name, count == 1 ? "" : "s");
+}
+
 /** "PROGRAM, pid N, SIZE", as far as it is known. */
 static void say_peer(const struct screen *screen, struct json_object *object) {
 	char text[FORMAT_SIZE];
@@ -109,7 +114,7 @@ static void print_device(struct screen *screen, struct json_object *status) {
 	begin_section(screen, "Device");
 	begin_line(screen);
 	say_peer(screen, get(status, "process"));
-	say(screen, ", for %s; version %s, log level %s",
+	say(screen, ", up %s; version %s, log level %s",
 			format_time(text, get_number(status, "uptime_ms")),
 			get_text(status, "version"), get_text(status, "log_level"));
 	end_line(screen);
@@ -128,9 +133,10 @@ static void print_vmm(struct screen *screen, struct json_object *status) {
 	say_peer(screen, vmm);
 	end_line(screen);
 	begin_line(screen);
-	say(screen, "%s of guest memory in %" PRIu64 " regions; its own display: %s",
-			format_bytes(text, get_number(vmm, "guest_memory_bytes")),
-			get_number(vmm, "memory_regions"), get_text(vmm, "display"));
+	say(screen, "%s of guest memory in ",
+			format_bytes(text, get_number(vmm, "guest_memory_bytes")));
+	say_count(screen, get_number(vmm, "memory_regions"), "region");
+	say(screen, "; its own display: %s", get_text(vmm, "display"));
 	end_line(screen);
 	begin_line(screen);
 	if (get_bool(vmm, "driver")) {
@@ -165,20 +171,20 @@ static void print_renderer(struct screen *screen, struct json_object *status) {
 	}
 	end_line(screen);
 	begin_line(screen);
-	say(screen, "%s operations", format_count(text, get_number(renderer, "operations")));
+	say_count(screen, get_number(renderer, "operations"), "operation");
 	say(screen, ", %s with an error", format_count(text, get_number(renderer, "errors")));
 	say(screen, ", %s under way", format_count(text, get_number(renderer, "pending")));
 	end_line(screen);
 	if (get_number(renderer, "losses") > 0) {
 		begin_line(screen);
-		say(screen, "lost %" PRIu64 " times; the last time: %s",
-				get_number(renderer, "losses"), get_text(renderer, "last_loss"));
+		say(screen, "lost ");
+		say_count(screen, get_number(renderer, "losses"), "time");
+		say(screen, "; the last one: %s", get_text(renderer, "last_loss"));
 		end_line(screen);
 	}
 }
 
 static void print_heads(struct screen *screen, struct json_object *status) {
-	char text[FORMAT_SIZE];
 	begin_section(screen, "Heads");
 	struct json_object *head;
 	for (size_t i = 0; (head = get_row(status, "heads", i)) != NULL; i++) {
@@ -204,7 +210,8 @@ static void print_heads(struct screen *screen, struct json_object *status) {
 		} else {
 			say(screen, "; shows nothing");
 		}
-		say(screen, "; %s frames", format_count(text, get_number(head, "frames")));
+		say(screen, "; ");
+		say_count(screen, get_number(head, "frames"), "frame");
 		end_line(screen);
 	}
 }
@@ -234,7 +241,8 @@ static void print_viewers(struct screen *screen, struct json_object *status) {
 		say_peer(screen, viewer);
 		end_line(screen);
 		begin_line(screen);
-		say(screen, "   %s frames", format_count(text, get_number(viewer, "frames")));
+		say(screen, "   ");
+		say_count(screen, get_number(viewer, "frames"), "frame");
 		if (get_row(viewer, "heads", 0) != NULL) {
 			say(screen, " of head ");
 			say_numbers(screen, viewer, "heads");
@@ -267,8 +275,8 @@ static void print_inputs(struct screen *screen, struct json_object *status) {
 		} else if (!get_bool(input, "driver")) {
 			print_text(screen, YELLOW, 0, ": no driver of the guest's is running");
 		} else {
-			say(screen, ": %s reports",
-					format_count(text, get_number(input, "reports")));
+			say(screen, ": ");
+			say_count(screen, get_number(input, "reports"), "report");
 		}
 		if (get_number(input, "dropped") > 0) {
 			say(screen, ", %s dropped",
@@ -324,13 +332,13 @@ static void print_features(struct screen *screen, struct json_object *status) {
 	}
 }
 
-/** A table's line: a name, and cells to the right. */
+/** A table's line: a name, and cells to the right. Five leave less room, in 80 columns. */
 static void print_row(struct screen *screen, enum colour colour, const char *name,
-		const char *const *cells, size_t n) {
+		const char *const *cells, size_t n, size_t n_columns) {
 	begin_line(screen);
-	print_text(screen, colour, NAME_COLUMNS, name);
+	print_text(screen, colour, n_columns > 3 ? 20 : 24, name);
 	for (size_t i = 0; i < n; i++) {
-		print_text(screen, colour, -12, cells[i]);
+		print_text(screen, colour, n_columns > 3 ? -10 : -12, cells[i]);
 	}
 	end_line(screen);
 }
@@ -345,14 +353,14 @@ static void print_commands(struct screen *screen, struct json_object *status) {
 		end_line(screen);
 		return;
 	}
-	print_row(screen, DIM, "", heading, 2);
+	print_row(screen, DIM, "", heading, 2, 2);
 	struct json_object *command;
 	for (size_t i = 0; (command = get_row(status, "commands", i)) != NULL; i++) {
 		const char *const cells[] = {
 			format_count(counts[0], get_number(command, "count")),
 			format_count(counts[1], get_number(command, "errors")),
 		};
-		print_row(screen, PLAIN, get_text(command, "name"), cells, 2);
+		print_row(screen, PLAIN, get_text(command, "name"), cells, 2, 2);
 	}
 	struct json_object *errors = get(status, "errors");
 	if (json_object_is_type(errors, json_type_object)) {
@@ -360,7 +368,7 @@ static void print_commands(struct screen *screen, struct json_object *status) {
 			const char *const cells[] = { "",
 				format_count(counts[1], json_object_get_uint64(value)) };
 			if (json_object_get_uint64(value) > 0) {
-				print_row(screen, PLAIN, key, cells, 2);
+				print_row(screen, PLAIN, key, cells, 2, 2);
 			}
 		}
 	}
@@ -370,7 +378,7 @@ static void print_queues(struct screen *screen, struct json_object *status) {
 	static const char *const heading[] = { "ring", "waiting", "most", "requests", "a turn" };
 	char texts[5][FORMAT_SIZE];
 	begin_section(screen, "Queues");
-	print_row(screen, DIM, "", heading, 5);
+	print_row(screen, DIM, "", heading, 5, 5);
 	struct json_object *queue;
 	for (size_t i = 0; (queue = get_row(status, "queues", i)) != NULL; i++) {
 		const uint64_t n_turns = get_number(queue, "turns");
@@ -386,7 +394,7 @@ static void print_queues(struct screen *screen, struct json_object *status) {
 			texts[4],
 		};
 		print_row(screen, get_bool(queue, "broken") ? RED : PLAIN, get_text(queue, "name"),
-				cells, 5);
+				cells, 5, 5);
 	}
 }
 
@@ -400,13 +408,13 @@ static void print_durations(struct screen *screen, const char *name, struct json
 		format_ns(texts[3], get_number(d, "p99")),
 		format_ns(texts[4], get_number(d, "max")),
 	};
-	print_row(screen, PLAIN, name, cells, get_number(d, "count") > 0 ? 5 : 1);
+	print_row(screen, PLAIN, name, cells, get_number(d, "count") > 0 ? 5 : 1, 5);
 }
 
 static void print_latency(struct screen *screen, struct json_object *status) {
 	static const char *const heading[] = { "count", "median", "90 %", "99 %", "longest" };
 	begin_section(screen, "Latency");
-	print_row(screen, DIM, "", heading, 5);
+	print_row(screen, DIM, "", heading, 5, 5);
 	print_durations(screen, "flush to displays", get(status, "frames"));
 	print_durations(screen, "fenced requests", get(status, "fences"));
 }
@@ -445,7 +453,7 @@ static const char *get_limit_name(const char *key) {
 static void print_limits(struct screen *screen, struct json_object *status) {
 	static const char *const heading[] = { "now", "most", "limit" };
 	begin_section(screen, "In use");
-	print_row(screen, DIM, "", heading, 3);
+	print_row(screen, DIM, "", heading, 3, 3);
 	struct json_object *limits = get(status, "limits");
 	if (!json_object_is_type(limits, json_type_object)) {
 		return;
@@ -463,7 +471,7 @@ static void print_limits(struct screen *screen, struct json_object *status) {
 		const bool is_near = get(row, "limit") != NULL && limit > 0 && has_now &&
 				     get_number(row, "used") >= limit - limit / 10;
 		print_row(screen, is_near && limit > 16 ? YELLOW : PLAIN, get_limit_name(key),
-				cells, 3);
+				cells, 3, 3);
 	}
 }
 
