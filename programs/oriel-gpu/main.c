@@ -16,6 +16,7 @@
 #include "oriel-gpu/supervisor.h"
 #include "oriel-gpu/vmm.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -411,6 +412,28 @@ static void raise_fd_limit(void) {
 	}
 }
 
+/** Whether this machine has a GPU that --render-node could name. */
+static bool has_render_node(void) {
+	DIR *dir = opendir("/dev/dri");
+	bool found = false;
+	struct dirent *entry = dir != NULL ? readdir(dir) : NULL;
+	for (; entry != NULL && !found; entry = readdir(dir)) {
+		found = strncmp(entry->d_name, "renderD", strlen("renderD")) == 0;
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+	return found;
+}
+
+/** What management software asks. libvirt, told of render-node, starts nothing where none is. */
+static void print_capabilities(void) {
+	const bool can_render = supervisor_has_program();
+	printf("{\"type\":\"gpu\",\"features\":[%s%s]}\n",
+			can_render && has_render_node() ? "\"render-node\"," : "",
+			can_render ? "\"virgl\"" : "");
+}
+
 int main(int argc, char **argv) {
 	if (fill_standard_fds() < 0) {
 		return STATUS_FAILED;
@@ -421,8 +444,7 @@ int main(int argc, char **argv) {
 	}
 	switch (options.action) {
 	case ACTION_PRINT_CAPABILITIES:
-		printf("{\"type\":\"gpu\",\"features\":[%s]}\n",
-				supervisor_has_program() ? "\"render-node\",\"virgl\"" : "");
+		print_capabilities();
 		break;
 	case ACTION_PRINT_VERSION:
 		printf("oriel-gpu %s\n", oriel_get_version());
