@@ -372,6 +372,18 @@ class Life(Case):
             self.assertEqual(run.wait(), 0, run.err)
         self.assert_nothing_left()
 
+    def test_a_name_in_use_without_us(self):
+        """By oriel-gpu as a service, say: its sockets are not ours to remove."""
+        folder = self.runtime / "oriel/some-disk"
+        folder.mkdir(0o700, parents=True)
+        folder.parent.chmod(0o700)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(folder / "display.sock"))
+            other.listen()
+            run = self.fail()
+            self.assertIn("a machine of this name is running", run.err)
+            self.assertTrue((folder / "display.sock").exists())
+
     def test_what_a_lost_one_left(self):
         folder = self.runtime / "oriel/some-disk"
         folder.mkdir(0o700, parents=True)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,25 @@ static int make_folder(const char *path) {
 	return st.st_uid == getuid() && (st.st_mode & 077) == 0 ? 0 : -EPERM;
 }
 
+/**
+ * Whether somebody has a socket there, without our lock: oriel-gpu as a service, or commands that
+ * were pasted. To connect would be to take it for a VMM or a viewer, so the kernel's list is read.
+ */
+static bool has_living_socket(const char *path) {
+	char line[512];
+	bool found = false;
+	FILE *list = fopen("/proc/net/unix", "re");
+	while (list != NULL && !found && fgets(line, sizeof(line), list) != NULL) {
+		const char *name = strchr(line, '/');
+		size_t len = strlen(path);
+		found = name != NULL && strncmp(name, path, len) == 0 && name[len] == '/';
+	}
+	if (list != NULL) {
+		fclose(list);
+	}
+	return found;
+}
+
 /** Open and lock it. Returns 0, -EAGAIN if it has just been removed, -EBUSY, or -errno. */
 static int lock_folder(struct place *place) {
 	int err = make_folder(place->parent);
@@ -92,6 +112,8 @@ static int lock_folder(struct place *place) {
 	} else if (fstat(fd, &opened) < 0 || lstat(place->path, &named) < 0 ||
 			opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
 		err = -EAGAIN;
+	} else if (has_living_socket(place->path)) {
+		err = -EBUSY;
 	}
 	if (err < 0) {
 		oriel_fd_close(&fd);
