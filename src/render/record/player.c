@@ -350,6 +350,8 @@ static bool payload_is_right(const struct oriel_render_link_request *request) {
 	case ORIEL_RENDER_LINK_ATTACH_BACKING:
 	case ORIEL_RENDER_LINK_ADD_IMAGE:
 		return request->payload_size == sizeof(uint64_t); // a size
+	case ORIEL_RENDER_LINK_EXPORT:
+		return false; // it is not recorded: nobody would see it
 	default:
 		return request->payload_size == 0;
 	}

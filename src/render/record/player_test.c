@@ -211,6 +211,7 @@ static void test_operations(void **state) {
 		{ "no size", { .type = ORIEL_RENDER_LINK_ADD_IMAGE }, 0, -EBADMSG },
 		{ "half a size", { .type = ORIEL_RENDER_LINK_ADD_IMAGE }, 4, -EBADMSG },
 		{ "two sizes", { .type = ORIEL_RENDER_LINK_ATTACH_BACKING }, 16, -EBADMSG },
+		{ "an export", { .type = ORIEL_RENDER_LINK_EXPORT }, 0, -EBADMSG },
 		{ "commands", { .type = ORIEL_RENDER_LINK_SUBMIT }, 16, 0 },
 	};
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(cases); i++) {

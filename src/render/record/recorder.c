@@ -381,7 +381,7 @@ static int record(struct recorder *recorder, struct oriel_render3d_op *op,
 
 static void recorder_submit(struct oriel_renderer3d *renderer, struct oriel_render3d_op *op) {
 	struct recorder *recorder = recorder_of(renderer);
-	if (recorder->is_over) {
+	if (recorder->is_over || op->type == ORIEL_RENDER3D_EXPORT) { // which changes nothing
 		oriel_renderer3d_submit(recorder->inner, op);
 		return;
 	}
@@ -496,6 +496,7 @@ int oriel_render_recorder_create_take(struct oriel_loop *loop, struct oriel_rend
 	}
 	oriel_renderer3d_init(&recorder->base, &recorder_impl);
 	recorder->base.capsets = renderer->capsets;
+	recorder->base.can_export = renderer->can_export;
 	recorder->inner = renderer;
 	recorder->began_ns = oriel_now_ns();
 	const size_t size = oriel_min_size(options->size, sizeof(recorder->options));

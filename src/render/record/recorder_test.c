@@ -293,6 +293,21 @@ static void test_picture(void **state) {
 			seen.format == 1 && seen.first == FAKE_PIXEL);
 }
 
+/** An export passes, with its result, and is not recorded. */
+static void test_export(void **state) {
+	(void)state;
+	rig.fake.base.can_export = true;
+	record_rig_start(&rig);
+	assert_true(rig.recorder->can_export);
+	assert_int_equal(record_rig_create(&rig, 4, 16, 16), 0);
+	rig.fake.errors[ORIEL_RENDER3D_EXPORT] = -EOPNOTSUPP;
+	assert_int_equal(record_rig_simple(&rig, ORIEL_RENDER3D_EXPORT, 0, 4), -EOPNOTSUPP);
+	assert_int_equal(rig.fake.n_ops, 2);
+	const struct oriel_render_play_result result = play();
+	assert_int_equal(result.n_operations, 1);
+	assert_int_equal(result.n_other_errors, 0);
+}
+
 /** Nobody takes the recording: the renderer goes on, and it is said once. */
 static void test_it_ends(void **state) {
 	(void)state;
@@ -335,6 +350,7 @@ int main(void) {
 		cmocka_unit_test_teardown(test_tolerance, tear_down),
 		ROW(test_only_checksums),
 		ROW(test_picture),
+		ROW(test_export),
 		ROW(test_it_ends),
 		ROW(test_it_ends_in_between),
 	};
