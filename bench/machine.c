@@ -27,7 +27,8 @@
 #define SLOTS_OFFSET 0x4000u
 #define SLOT_SIZE 512u
 #define ROOM_OFFSET 128u
-#define LIST_GPA (32ull << 20) // lists of pages
+#define LIST_GPA (32ull << 20) // lists of pages, or command buffers
+#define COMMANDS_SIZE (256u << 10)
 #define DEADLINE_MS 20000
 #define PAGE 4096u
 
@@ -117,7 +118,7 @@ static void set_up_ring(struct machine *machine, struct ring *ring, unsigned int
 	give_fd(machine, 12, index, ring->kick_fd); // SET_VRING_KICK
 }
 
-static void spawn(struct machine *machine, bool is_oriel) {
+static void spawn(struct machine *machine, bool is_oriel, const char *renderer) {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 		die("socketpair: %s", strerror(errno));
@@ -133,7 +134,8 @@ static void spawn(struct machine *machine, bool is_oriel) {
 		fcntl(pair[1], F_SETFD, 0);
 		if (is_oriel) {
 			execl(machine->program, machine->program, fd_option, display_option,
-					"--log-level=error", "--max-resources=off", (char *)NULL);
+					"--log-level=error", "--max-resources=off", renderer,
+					(char *)NULL);
 		} else {
 			execl(machine->program, machine->program, fd_option, (char *)NULL);
 		}
@@ -143,7 +145,9 @@ static void spawn(struct machine *machine, bool is_oriel) {
 	machine->socket = pair[0];
 }
 
-void machine_start(struct machine *machine, const char *program, bool is_oriel) {
+/** renderer: an option, or NULL. */
+static void start(struct machine *machine, const char *program, bool is_oriel,
+		const char *renderer) {
 	*machine = (struct machine){ .program = program };
 	strcpy(machine->folder, "/tmp/oriel-bench-XXXXXX");
 	if (mkdtemp(machine->folder) == NULL) {
@@ -162,7 +166,7 @@ void machine_start(struct machine *machine, const char *program, bool is_oriel) 
 	if (machine->memory == MAP_FAILED) {
 		die("memory: %s", strerror(errno));
 	}
-	spawn(machine, is_oriel);
+	spawn(machine, is_oriel, renderer);
 	say(machine, 1, NULL, 0, -1, true);  // GET_FEATURES
 	say(machine, 15, NULL, 0, -1, true); // GET_PROTOCOL_FEATURES
 	uint64_t protocol = 1 << 0 | 1 << 9; // MQ, CONFIG
@@ -176,6 +180,7 @@ void machine_start(struct machine *machine, const char *program, bool is_oriel) 
 	say(machine, 33, NULL, 0, pair[1], false); // GPU_SET_SOCKET
 	close(pair[1]);
 	uint64_t features = 1ull << 29 | 1ull << 30 | 1ull << 32; // EVENT_IDX, …, VERSION_1
+	features |= renderer != NULL ? 1 : 0;                     // VIRGL
 	say(machine, 2, &features, sizeof(features), -1, false);
 	uint64_t table[5] = { 1, 0, MACHINE_MEMORY_SIZE, USER_ADDRESS, 0 };
 	say(machine, 5, table, sizeof(table), machine->memory_fd, false); // SET_MEM_TABLE
@@ -183,6 +188,14 @@ void machine_start(struct machine *machine, const char *program, bool is_oriel) 
 	set_up_ring(machine, &machine->cursor, 1, CURSOR_GPA);
 	say_state(machine, 18, 0, 1); // SET_VRING_ENABLE
 	say_state(machine, 18, 1, 1);
+}
+
+void machine_start(struct machine *machine, const char *program, bool is_oriel) {
+	start(machine, program, is_oriel, NULL);
+}
+
+void machine_start_3d(struct machine *machine, const char *program, const char *renderer) {
+	start(machine, program, true, renderer);
 }
 
 void machine_end(struct machine *machine) {
@@ -388,6 +401,35 @@ size_t make_move(uint8_t *to, uint32_t x, uint32_t y) {
 	put32(to + 28, x);
 	put32(to + 32, y);
 	return size;
+}
+
+size_t make_context(uint8_t *to, uint32_t id) {
+	size_t size = begin(to, 0x200, 96);
+	put32(to + 16, id);
+	return size;
+}
+
+void ring_write_commands(struct machine *machine, unsigned int i, uint32_t ctx_id,
+		const void *commands, uint32_t size) {
+	const uint64_t gpa = LIST_GPA + (uint64_t)i * COMMANDS_SIZE;
+	uint8_t *request = machine->memory + gpa;
+	if (size > COMMANDS_SIZE - 32) {
+		die("%u bytes of commands are too many", size);
+	}
+	size_t fixed = begin(request, 0x207, 32);
+	put32(request + 16, ctx_id);
+	put32(request + 24, size);
+	memcpy(request + fixed, commands, size);
+	struct ring *ring = &machine->control;
+	ring_write(machine, ring, i, request, fixed, 24);
+	uint8_t *desc = machine->memory + ring->gpa + (uint64_t)i * 32;
+	put64(desc, gpa);
+	put32(desc + 8, (uint32_t)fixed + size);
+}
+
+bool ring_is_done(const struct machine *machine, const struct ring *ring) {
+	return __atomic_load_n(ring_u16(machine, ring, USED_OFFSET + 2), __ATOMIC_ACQUIRE) ==
+	       ring->next;
 }
 
 void machine_attach(struct machine *machine, uint32_t id, uint64_t gpa, uint32_t size,

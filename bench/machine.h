@@ -50,6 +50,8 @@ uint64_t now_ns(void);
 
 /** Start program, ours if is_oriel, and bring it to where a driver has set up both queues. */
 void machine_start(struct machine *machine, const char *program, bool is_oriel);
+/** The same with 3D: renderer is the option that says by what, "--renderer=software". */
+void machine_start_3d(struct machine *machine, const char *program, const char *renderer);
 void machine_end(struct machine *machine);
 
 /** Nanoseconds of CPU that the program has used, in all its threads. */
@@ -67,6 +69,8 @@ void ring_write(struct machine *machine, struct ring *ring, unsigned int i, cons
 void ring_send(struct machine *machine, struct ring *ring, unsigned int first, unsigned int n);
 /** Wait until all that was sent is used: by interrupts. */
 void ring_wait(struct machine *machine, struct ring *ring);
+/** Whether all that was sent is used. */
+bool ring_is_done(const struct machine *machine, const struct ring *ring);
 /** The type of the answer in slot i. */
 uint32_t ring_get_answer(const struct machine *machine, const struct ring *ring, unsigned int i);
 /** Do one request, which must succeed. */
@@ -81,6 +85,10 @@ size_t make_flush(uint8_t *to, uint32_t id, uint32_t x, uint32_t y, uint32_t wid
 size_t make_transfer(uint8_t *to, uint32_t id, uint32_t x, uint32_t y, uint32_t width,
 		uint32_t height, uint64_t offset);
 size_t make_move(uint8_t *to, uint32_t x, uint32_t y);
+size_t make_context(uint8_t *to, uint32_t id);
+/** Put a SUBMIT_3D into slot i of the control queue, whose commands take at most 255 KiB. */
+void ring_write_commands(struct machine *machine, unsigned int i, uint32_t ctx_id,
+		const void *commands, uint32_t size);
 /** Back a resource with size bytes at gpa, in pages of 4 KiB in no order if scattered. */
 void machine_attach(struct machine *machine, uint32_t id, uint64_t gpa, uint32_t size,
 		bool scattered);
