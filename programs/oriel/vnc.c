@@ -6,10 +6,13 @@
 #include "oriel/command.h"
 
 #include "base/compiler.h"
+#include "oriel/place.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,11 +27,53 @@ static void find_folder(char folder[PATH_MAX]) {
 	folder[slash != NULL ? slash + 1 - folder : 0] = '\0';
 }
 
+/** Whether the command line says which socket, or asks for something that needs none. */
+static bool needs_no_socket(int argc, char **argv) {
+	static const char *const words[] = { "-h", "--help", "--version" };
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "-s", 2) == 0 || strncmp(argv[i], "--s", 3) == 0) {
+			return true;
+		}
+		for (size_t k = 0; k < ORIEL_ARRAY_LEN(words); k++) {
+			if (strcmp(argv[i], words[k]) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/** Put "--socket=PATH" of the only machine before the options. Returns NULL after saying why not.
+ */
+static char **add_socket(int argc, char **argv) {
+	static char option[PATH_MAX + 16];
+	struct place_path path;
+	const struct place_wanted wanted = { 0 };
+	if (place_find_socket("oriel vnc", &wanted, "display.sock", &path) < 0) {
+		return NULL;
+	}
+	char **longer = calloc((size_t)argc + 2, sizeof(*longer));
+	if (longer == NULL) {
+		fprintf(stderr, "oriel vnc: %s\n", strerror(errno));
+		return NULL;
+	}
+	snprintf(option, sizeof(option), "--socket=%s", path.text);
+	longer[0] = argv[0];
+	longer[1] = option;
+	memcpy(&longer[2], &argv[1], (size_t)(argc - 1) * sizeof(*argv));
+	return longer;
+}
+
 int run_vnc(int argc, char **argv) {
 	char folder[PATH_MAX];
 	char path[PATH_MAX + 32];
 	static char name[] = "oriel-vnc";
-	(void)argc;
+	if (!needs_no_socket(argc, argv)) {
+		argv = add_socket(argc, argv);
+		if (argv == NULL) {
+			return STATUS_FAILED;
+		}
+	}
 	argv[0] = name;
 	find_folder(folder);
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(places); i++) {

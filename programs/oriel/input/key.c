@@ -10,45 +10,52 @@
 #include <stdio.h>
 
 struct options {
-	const char *socket;
+	struct place_wanted place;
 	bool help;
 };
 
 static void print_help(void) {
-	fputs("usage: oriel key --socket=PATH KEY[+KEY...]...\n"
+	fputs("usage: oriel key [OPTION]... KEY[+KEY...]...\n"
 	      "\n"
 	      "Press keys of a running guest, those joined by + together, and release them.\n"
 	      "\n"
 	      "  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
+	      "  -n, --name=NAME    or the machine's name\n"
 	      "  -h, --help         print this\n"
 	      "\n"
 	      "A KEY is named as Linux names it: a to z, 0 to 9, f1 to f24, enter, esc, tab,\n"
 	      "space, backspace, delete, up, pageup, kp5, ...; and ctrl, alt, altgr, shift,\n"
 	      "super, menu.\n"
-	      "\n"
+	      "\n" PLACE_HELP "\n"
 	      "Exit status: 0 if the guest took them, 1 if not, 2 for wrong usage.\n",
 			stdout);
 }
 
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, 's' },
+	{ "name", required_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
 static int handle_option(void *user, int option) {
 	struct options *options = user;
-	if (option == 's') {
-		options->socket = optarg;
-	} else {
+	switch (option) {
+	case 's':
+		options->place.socket = optarg;
+		return 0;
+	case 'n':
+		options->place.name = optarg;
+		return 0;
+	default: // 'h'
 		options->help = true;
+		return 0;
 	}
-	return 0;
 }
 
 static const struct arguments_syntax syntax = {
 	.command = "oriel key",
-	.short_options = ":s:h",
+	.short_options = ":s:n:h",
 	.long_options = long_options,
 	.handle_option = handle_option,
 };
@@ -91,9 +98,6 @@ static int parse(int argc, char **argv, struct options *ret) {
 		return err;
 	}
 	if (!options.help) {
-		if (options.socket == NULL) {
-			return arguments_fail(&syntax, NULL, "--socket is needed");
-		}
 		if (optind == argc) {
 			return arguments_fail(&syntax, NULL, "a key is needed");
 		}
@@ -120,7 +124,7 @@ int run_key(int argc, char **argv) {
 		return STATUS_OK;
 	}
 	struct typist typist;
-	if (typist_open(&typist, syntax.command, options.socket) < 0) {
+	if (typist_open(&typist, syntax.command, &options.place) < 0) {
 		return STATUS_FAILED;
 	}
 	int err = 0;

@@ -20,24 +20,25 @@
 #define PAUSE_NS 50000000
 
 struct options {
-	const char *socket;
+	struct place_wanted place;
 	uint32_t scanout;
 	bool help;
 };
 
 static void print_help(void) {
-	fputs("usage: oriel pointer --socket=PATH [OPTION]... X Y [ACTION]...\n"
+	fputs("usage: oriel pointer [OPTION]... X Y [ACTION]...\n"
 	      "\n"
 	      "Put a running guest's pointer at a pixel of the screen, and do something there.\n"
 	      "\n"
 	      "  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
+	      "  -n, --name=NAME    or the machine's name\n"
 	      "      --scanout=N    which screen, from 0; default: 0\n"
 	      "  -h, --help         print this\n"
 	      "\n"
 	      "An ACTION is click, double-click, right-click, middle-click, down (press the\n"
 	      "left button), up (release it), scroll N (up by N; down, if N is negative),\n"
 	      "hscroll N (to the right), or X Y again. What is pressed at the end is released.\n"
-	      "\n"
+	      "\n" PLACE_HELP "\n"
 	      "Exit status: 0 if the guest took it, 1 if not, 2 for wrong usage.\n",
 			stdout);
 }
@@ -46,6 +47,7 @@ enum { OPTION_SCANOUT = 256 };
 
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, 's' },
+	{ "name", required_argument, NULL, 'n' },
 	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -56,7 +58,7 @@ static int handle_option(void *options, int option);
 
 static const struct arguments_syntax syntax = {
 	.command = "oriel pointer",
-	.short_options = ":s:h",
+	.short_options = ":s:n:h",
 	.long_options = long_options,
 	.handle_option = handle_option,
 };
@@ -66,7 +68,10 @@ static int handle_option(void *user, int option) {
 	uint64_t number = 0;
 	switch (option) {
 	case 's':
-		options->socket = optarg;
+		options->place.socket = optarg;
+		return 0;
+	case 'n':
+		options->place.name = optarg;
 		return 0;
 	case OPTION_SCANOUT:
 		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
@@ -178,9 +183,6 @@ static int parse(int argc, char **argv, struct options *ret) {
 	}
 	if (!options.help) {
 		struct action action;
-		if (options.socket == NULL) {
-			return arguments_fail(&syntax, NULL, "--socket is needed");
-		}
 		if (parse_place(argv + optind, argc - optind, &action) < 0) {
 			return arguments_fail(&syntax, NULL,
 					"X and Y are needed first: numbers from 0 to 16384");
@@ -256,7 +258,7 @@ int run_pointer(int argc, char **argv) {
 		return STATUS_OK;
 	}
 	struct typist typist;
-	if (typist_open(&typist, syntax.command, options.socket) < 0) {
+	if (typist_open(&typist, syntax.command, &options.place) < 0) {
 		return STATUS_FAILED;
 	}
 	int err = 0;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct options {
-	const char *socket;
+	struct place_wanted place;
 	const char *keymap;
 	bool help;
 };
@@ -23,15 +23,16 @@ struct held {
 };
 
 static void print_help(void) {
-	fputs("usage: oriel type --socket=PATH [OPTION]... TEXT\n"
+	fputs("usage: oriel type [OPTION]... TEXT\n"
 	      "\n"
 	      "Type a text on a running guest's keyboard. Newlines and tabs are keys too.\n"
 	      "\n"
 	      "  -s, --socket=PATH    the display socket of the machine's oriel-gpu\n"
+	      "  -n, --name=NAME      or the machine's name\n"
 	      "      --keymap=LAYOUT  the layout that the guest is set to, as xkb names it, with\n"
 	      "                       its variant: de, de:nodeadkeys; default: us\n"
 	      "  -h, --help           print this\n"
-	      "\n"
+	      "\n" PLACE_HELP "\n"
 	      "Exit status: 0 if the guest took it, 1 if not, 2 for wrong usage.\n",
 			stdout);
 }
@@ -40,6 +41,7 @@ enum { OPTION_KEYMAP = 256 };
 
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, 's' },
+	{ "name", required_argument, NULL, 'n' },
 	{ "keymap", required_argument, NULL, OPTION_KEYMAP },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -49,7 +51,10 @@ static int handle_option(void *user, int option) {
 	struct options *options = user;
 	switch (option) {
 	case 's':
-		options->socket = optarg;
+		options->place.socket = optarg;
+		return 0;
+	case 'n':
+		options->place.name = optarg;
 		return 0;
 	case OPTION_KEYMAP:
 		options->keymap = optarg;
@@ -62,7 +67,7 @@ static int handle_option(void *user, int option) {
 
 static const struct arguments_syntax syntax = {
 	.command = "oriel type",
-	.short_options = ":s:h",
+	.short_options = ":s:n:h",
 	.long_options = long_options,
 	.handle_option = handle_option,
 };
@@ -74,9 +79,6 @@ static int parse(int argc, char **argv, struct options *ret) {
 		return err;
 	}
 	if (!options.help) {
-		if (options.socket == NULL) {
-			return arguments_fail(&syntax, NULL, "--socket is needed");
-		}
 		if (argc - optind != 1) {
 			return arguments_fail(&syntax, NULL, "one TEXT is needed");
 		}
@@ -188,7 +190,7 @@ int run_type(int argc, char **argv) {
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	}
 	struct typist typist;
-	err = typist_open(&typist, syntax.command, options.socket);
+	err = typist_open(&typist, syntax.command, &options.place);
 	if (err == 0) {
 		err = type_text(&typist, keymap, text);
 		typist_close(&typist);

@@ -10,11 +10,14 @@
 /** The device keeps more than this, so nothing is lost to a guest that is only slow. */
 #define MAX_UNSYNCED 32u
 
-int typist_open(struct typist *typist, const char *command, const char *socket) {
-	*typist = (struct typist){
-		.session = { .command = command, .socket = socket, .timeout_s = TIMEOUT_S },
-	};
-	int err = session_open(&typist->session);
+int typist_open(struct typist *typist, const char *command, const struct place_wanted *place) {
+	*typist = (struct typist){ .session = { .command = command, .timeout_s = TIMEOUT_S } };
+	int err = place_find_socket(command, place, "display.sock", &typist->path);
+	if (err < 0) {
+		return err;
+	}
+	typist->session.socket = typist->path.text;
+	err = session_open(&typist->session);
 	const struct oriel_client_event *event;
 	if (err == 0) {
 		err = session_wait(&typist->session, ORIEL_CLIENT_WELCOME, &event);

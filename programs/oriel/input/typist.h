@@ -6,11 +6,13 @@
 #ifndef ORIEL_PROGRAM_TYPIST_H
 #define ORIEL_PROGRAM_TYPIST_H
 
+#include "oriel/place.h"
 #include "oriel/session.h"
 
 #include <stdbool.h>
 
 struct typist {
+	struct place_path path; // of the display socket
 	struct session session;
 	uint32_t n_sent; // since the last sync
 	uint32_t token;
@@ -18,7 +20,7 @@ struct typist {
 
 /** Connect to a display socket that takes input. Returns 0, or an error after printing why. */
 ORIEL_MUST_CHECK
-int typist_open(struct typist *typist, const char *command, const char *socket);
+int typist_open(struct typist *typist, const char *command, const struct place_wanted *place);
 
 /*
  * Send something. Each returns 0, or a negative errno after printing why.
