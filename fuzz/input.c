@@ -74,9 +74,10 @@ static void add_buffer(struct fuzz *fuzz, unsigned int queue, uint8_t argument) 
 	struct fake_ring *ring = &rig->rings[queue];
 	const uint64_t gpa = fake_guest_alloc(&rig->guest, 64, 8);
 	struct fake_buf bufs[2] = { { gpa, argument & 0x1fu, (argument & 0x20) == 0 },
-		{ gpa + 32, 8, true } };
+		{ gpa, 8, true } };
 	const size_t n = (argument & 0x40) != 0 && bufs[0].writable == bufs[1].writable ? 2 : 1;
 	bufs[0].size = bufs[0].size != 0 ? bufs[0].size : 1;
+	bufs[1].gpa = gpa + bufs[0].size; // an event may lie across both
 	if (fuzz->is_wrong || ring->n_free < n || ring->n_ids == 0) {
 		return;
 	}
@@ -113,8 +114,20 @@ static void judge(struct fuzz *fuzz) {
 	fuzz->rig.text[0] = '\0';
 }
 
+/** A new driver clears its rings. */
+static void clear_rings(const struct input_rig *rig) {
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct fake_ring *ring = &rig->rings[i];
+		// The parts lie behind each other, whichever kind of ring it is.
+		const uint64_t end = ring->used_gpa + (ring->packed ? 4u : 6u + 8u * ring->size);
+		memset(fake_guest_get(ring->guest, ring->desc_gpa, end - ring->desc_gpa), 0,
+				end - ring->desc_gpa);
+	}
+}
+
 static void restart(struct fuzz *fuzz, uint8_t argument) {
 	struct input_rig *rig = &fuzz->rig;
+	clear_rings(rig);
 	input_rig_reset(rig);
 	memset(fuzz->is_pressed, 0, sizeof(fuzz->is_pressed));
 	fuzz->is_wrong = false;
