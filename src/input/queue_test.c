@@ -86,6 +86,26 @@ static void test_small_buffers(void **state) {
 	input_rig_finish(&rig);
 }
 
+/** Too few buffers for a report stay in the ring: a driver would take them for events. */
+static void test_a_stop_leaves_good_buffers(void **state) {
+	(void)state;
+	for (int event_idx = 0; event_idx <= 1; event_idx++) {
+		struct input_rig rig;
+		input_rig_init(&rig, ORIEL_INPUT_KEYBOARD, 16);
+		const uint64_t event_bit = 1ull << ORIEL_VIRTIO_F_EVENT_IDX;
+		input_rig_start_as(&rig,
+				event_idx != 0 ? RIG_ALL_FEATURES : RIG_ALL_FEATURES & ~event_bit);
+		press(&rig, KEY_A);
+		input_rig_run(&rig);
+		input_rig_add(&rig, 1);
+		input_rig_run(&rig);
+		oriel_virtio_stop_queue(rig.virtio, RIG_EVENTQ);
+		assert_true(input_rig_got(&rig, ""));
+		assert_int_equal(rig.told[RIG_EVENTQ].base, rig.rings[0].packed ? 0x80008000u : 0);
+		input_rig_finish(&rig);
+	}
+}
+
 /** What was kept in hand goes back at a stop, so that the base is what was used. */
 static void test_a_stop_empties_the_hand(void **state) {
 	(void)state;
@@ -288,6 +308,7 @@ int main(void) {
 		cmocka_unit_test(test_whole_reports),
 		cmocka_unit_test(test_interrupts_come_once_a_turn),
 		cmocka_unit_test(test_small_buffers),
+		cmocka_unit_test(test_a_stop_leaves_good_buffers),
 		cmocka_unit_test(test_a_stop_empties_the_hand),
 		cmocka_unit_test(test_status_buffers_go_back),
 		cmocka_unit_test(test_broken_rings),
