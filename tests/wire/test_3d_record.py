@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Recordings of 3D work: --render-dump, and oriel-render --play."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -94,11 +95,15 @@ class Record(case3d.Test3D):
     def test_a_full_disk(self):
         """It is said once, and rendering goes on."""
         machine, guest = self.begin_recording("/dev/full")
-        for resource in range(5, 9):
-            self.draw(machine, guest, resource)
-        wait.wait_until(lambda: "No space left" in machine.daemon.stderr_text(), "the reason",
-                        machine.daemon)
-        self.draw(machine, guest, 9)
+        resources = itertools.count(5)
+
+        def is_said():
+            # That its writer has ended is seen when more is to be written.
+            self.draw(machine, guest, next(resources))
+            return "No space left" in machine.daemon.stderr_text()
+
+        wait.wait_until(is_said, "the reason", machine.daemon)
+        self.draw(machine, guest, next(resources))
         self.assertEqual(machine.daemon.stderr_text().count("the recording ends"), 1)
         self.assertNotIn("3D is lost", machine.daemon.stderr_text())
 
