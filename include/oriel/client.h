@@ -52,9 +52,27 @@ struct oriel_client_rect {
 	uint32_t width, height;
 };
 
+/** A buffer that a renderer has made, of which a scanout shows a part: for who imports it. */
+struct oriel_client_dmabuf {
+	/** The client's. Duplicate it to keep it for longer than the scanout shows it. */
+	int fd;
+	/** As in DRM: how the pixels lie in it. 0: in rows. */
+	uint64_t modifier;
+	/** Bytes to the first pixel, and from one row to the next. */
+	uint64_t offset;
+	uint32_t stride;
+	/** Pixels of all of it. */
+	uint32_t width, height;
+	/** The part that is shown begins here; it is as large as the scanout. */
+	uint32_t x, y;
+};
+
 /** What a scanout shows. */
 struct oriel_client_scanout {
-	/** The top left pixel; NULL: the scanout is off, and everything here is 0. */
+	/**
+	 * The top left pixel. NULL: the scanout is off, and everything here is 0; or it is a
+	 * dma-buf that cannot be mapped, as those are whose modifier is not 0.
+	 */
 	const uint8_t *pixels;
 	uint32_t width, height;
 	/** Bytes from one row to the next. */
@@ -63,6 +81,9 @@ struct oriel_client_scanout {
 	uint32_t fourcc;
 	/** Of the last frame; 0: none yet. */
 	uint64_t sequence;
+	/** NULL: it is plain memory. Pixels of a dma-buf are read only between
+	 * oriel_client_begin_read() and oriel_client_end_read(). */
+	const struct oriel_client_dmabuf *dmabuf;
 };
 
 /** A scanout's cursor. */
@@ -158,6 +179,28 @@ int oriel_client_connect(const char *path, struct oriel_client **ret);
  */
 ORIEL_API_CHECKED
 int oriel_client_create_take(int fd, struct oriel_client **ret);
+
+/**
+ * Ask for dma-bufs where there are some, instead of pixels: before the first oriel_client_wait().
+ * Snapshots are of pixels all the same.
+ *
+ * Returns 0, or -EINVAL: it is too late.
+ */
+ORIEL_API_CHECKED
+int oriel_client_request_dmabufs(struct oriel_client *client);
+
+/**
+ * Begin to read the pixels of a scanout, which waits until what draws them has drawn. Must not
+ * nest. A no-op for plain memory.
+ *
+ * Returns 0, -EINVAL if there are no pixels, or -errno from the kernel.
+ */
+ORIEL_API_CHECKED
+int oriel_client_begin_read(struct oriel_client *client, uint32_t scanout);
+
+/** End what begin_read() began, before the next wait. */
+ORIEL_API
+void oriel_client_end_read(struct oriel_client *client, uint32_t scanout);
 
 /** The descriptor to poll. Valid as long as the client. */
 ORIEL_API

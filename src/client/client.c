@@ -6,6 +6,7 @@
 #include "base/fd.h"
 
 #include <limits.h>
+#include <linux/dma-buf.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -34,13 +35,43 @@ int oriel_client_create_take(int fd, struct oriel_client **ret) {
 	oriel_fd_output_init(&client->out, client->out_bytes, sizeof(client->out_bytes));
 	oriel_id_table_init(&client->buffers);
 	oriel_list_init(&client->all_buffers);
-	struct oriel_share_hello hello = { ORIEL_SHARE_MAGIC, ORIEL_SHARE_VERSION,
-		ORIEL_CLIENT_FEATURES };
+	client->wanted = ORIEL_CLIENT_FEATURES;
+	struct oriel_share_hello hello = { ORIEL_SHARE_MAGIC, ORIEL_SHARE_VERSION, client->wanted };
 	struct oriel_writer w = oriel_fd_output_begin(&client->out);
 	oriel_share_encode_hello(&w, &hello);
 	oriel_fd_output_end_take(&client->out, &w, -1);
 	*ret = client;
 	return 0;
+}
+
+int oriel_client_request_dmabufs(struct oriel_client *client) {
+	if (client->has_waited) {
+		return -EINVAL;
+	}
+	// HELLO is the first of what waits to be sent.
+	client->wanted |= ORIEL_SHARE_FEATURE_DMABUF;
+	const struct oriel_share_hello hello = { ORIEL_SHARE_MAGIC, ORIEL_SHARE_VERSION,
+		client->wanted };
+	struct oriel_writer w = oriel_writer_of(client->out_bytes, sizeof(client->out_bytes));
+	oriel_share_encode_hello(&w, &hello);
+	return 0;
+}
+
+/** Tell the kernel that a dma-buf's pixels are read, or not any more. */
+static int sync_pixels(const struct oriel_client *client, uint32_t scanout, uint64_t flags) {
+	if (scanout >= ORIEL_CLIENT_MAX_SCANOUTS || client->heads[scanout].scanout.pixels == NULL) {
+		return -EINVAL;
+	}
+	const struct oriel_client_scanout *shown = &client->heads[scanout].scanout;
+	return shown->dmabuf != NULL ? oriel_client_sync_dmabuf(shown->dmabuf->fd, flags) : 0;
+}
+
+int oriel_client_begin_read(struct oriel_client *client, uint32_t scanout) {
+	return sync_pixels(client, scanout, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+}
+
+void oriel_client_end_read(struct oriel_client *client, uint32_t scanout) {
+	(void)sync_pixels(client, scanout, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
 }
 
 int oriel_client_connect(const char *path, struct oriel_client **ret) {
@@ -188,6 +219,7 @@ int oriel_client_wait(struct oriel_client *client, int timeout_ms,
 	if (client->failed < 0) {
 		return client->failed;
 	}
+	client->has_waited = true;
 	int64_t deadline_ms = timeout_ms < 0 ? -1 : get_now_ms() + timeout_ms;
 	client->event = (struct oriel_client_event){ 0 };
 	while (true) {

@@ -5,7 +5,8 @@
  *
  * The server is not trusted. Each message is checked whole before it changes anything: ids must be
  * known, rectangles must lie inside, and memory must be as large as it is said to be and sealed
- * against shrinking, so that reading it cannot fault. What breaks the protocol ends the connection.
+ * against shrinking, or a dma-buf, which cannot, so that reading it cannot fault. What breaks the
+ * protocol ends the connection.
  *
  * What a server cannot help is no error: a SUBSCRIBE crosses with messages of the subscription
  * before, so frames of a scanout that is off are ignored.
@@ -32,7 +33,9 @@
 /** A mapping of the server's memory. */
 struct oriel_client_buffer {
 	uint32_t id;
-	const uint8_t *bytes; // mapped
+	const uint8_t *bytes; // mapped; NULL: a dma-buf that cannot be
+	int fd;               // of a dma-buf; else -1
+	uint64_t modifier;
 	size_t size;
 	size_t offset; // bytes to the first pixel
 	uint32_t width, height;
@@ -43,9 +46,10 @@ struct oriel_client_buffer {
 
 struct oriel_client_head {
 	struct oriel_client_scanout scanout;
-	uint32_t buffer_id;     // 0: off
-	bool in_frame;          // a FRAME that was not ended
-	uint64_t last_sequence; // of the last FRAME, also when off
+	struct oriel_client_dmabuf dmabuf; // what scanout.dmabuf points to, if it does
+	uint32_t buffer_id;                // 0: off
+	bool in_frame;                     // a FRAME that was not ended
+	uint64_t last_sequence;            // of the last FRAME, also when off
 
 	struct oriel_client_cursor cursor;
 	uint8_t *image; // what cursor.pixels points to, if there is an image
@@ -58,8 +62,10 @@ struct oriel_client {
 	int failed; // a negative errno: of no use any more
 	const char *reason;
 
+	bool has_waited; // HELLO may have been sent
 	bool welcomed;
-	uint64_t features; // that are on, ORIEL_SHARE_FEATURE_*
+	uint64_t wanted;   // features, ORIEL_SHARE_FEATURE_*
+	uint64_t features; // that are on
 	uint32_t n_scanouts;
 	uint32_t frames, cursors; // subscribed
 	struct oriel_client_head heads[ORIEL_CLIENT_MAX_SCANOUTS];
@@ -119,6 +125,9 @@ int oriel_client_handle_message_take(struct oriel_client *client,
 ORIEL_MUST_CHECK
 int oriel_client_buffer_create_take(struct oriel_client *client,
 		const struct oriel_share_buffer_info *info, int fd);
+
+/** DMA_BUF_IOCTL_SYNC, again if it is interrupted. 0 or -errno: -ENOTTY if it is no dma-buf. */
+int oriel_client_sync_dmabuf(int fd, uint64_t flags);
 
 /** The buffer with this id, or NULL. */
 struct oriel_client_buffer *oriel_client_buffer_get(const struct oriel_client *client, uint32_t id);

@@ -9,6 +9,7 @@
 #include "fixture/client_pair.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,55 @@ static void test_buffers_that_go(void **state) {
 	pair_send_config(pair, 1, 2, 0, 0, 16, 8);
 	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SCANOUT);
 	assert_int_equal(pair->event->scanout, 1);
+}
+
+/** A dma-buf comes to who asked for it; here it is a sealed memfd, which is as safe to read. */
+static void test_dmabufs(void **state) {
+	struct pair *pair = *state;
+	assert_int_equal(oriel_client_request_dmabufs(pair->client), 0);
+	assert_int_equal(oriel_client_subscribe(pair->client, 1, 0), 0);
+	assert_int_equal(pair_next(pair), -EAGAIN);
+	assert_true(pair_said(pair, "HELLO v1; SUBSCRIBE 1 0; "));
+	assert_true((pair->server.hello.features & ORIEL_SHARE_FEATURE_DMABUF) != 0);
+	assert_int_equal(oriel_client_request_dmabufs(pair->client), -EINVAL); // too late
+	const struct oriel_share_welcome welcome = { .magic = ORIEL_SHARE_MAGIC,
+		.version = ORIEL_SHARE_VERSION,
+		.features = ORIEL_SHARE_FEATURE_DMABUF,
+		.n_scanouts = 2 };
+	PEER_SEND(&pair->server, -1, oriel_share_encode_welcome, &welcome);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_WELCOME);
+	struct oriel_share_buffer_info info = pair_make_info(1);
+	info.flags = ORIEL_SHARE_BUFFER_DMABUF;
+	pair_send_buffer(pair, &info);
+	info.buffer_id = 2;
+	info.modifier = UINT64_C(0x0100000000000001);
+	pair_send_buffer(pair, &info);
+	pair_send_config(pair, 0, 1, 2, 1, 10, 5);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SCANOUT);
+	const struct oriel_client_scanout *scanout = oriel_client_get_scanout(pair->client, 0);
+	assert_int_equal(scanout->pixels[0], (uint8_t)((64 + 8) * 7));
+	assert_non_null(scanout->dmabuf);
+	assert_int_equal(scanout->dmabuf->x, 2);
+	assert_int_equal(scanout->dmabuf->y, 1);
+	assert_int_equal(scanout->dmabuf->width, 16);
+	assert_int_equal(scanout->dmabuf->stride, 64);
+	assert_true(fcntl(scanout->dmabuf->fd, F_GETFD) >= 0);
+	// This one is a memfd: the kernel says so. Of a dma-buf it is asked for real in a guest.
+	assert_int_equal(oriel_client_begin_read(pair->client, 0), -ENOTTY);
+	assert_int_equal(oriel_client_begin_read(pair->client, 1), -EINVAL);
+	const int fd = scanout->dmabuf->fd;
+	// In an order that only a GPU knows: nothing to read, but something to import.
+	pair_send_config(pair, 0, 2, 0, 0, 16, 8);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SCANOUT);
+	assert_null(scanout->pixels);
+	assert_int_equal(scanout->width, 16);
+	assert_true(scanout->dmabuf->modifier == info.modifier);
+	peer_send_number(&pair->server, ORIEL_SHARE_GONE, 1);
+	assert_int_equal(pair_next(pair), -EAGAIN);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	pair_send_config(pair, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(pair_next(pair), ORIEL_CLIENT_SCANOUT);
+	assert_null(scanout->dmabuf);
 }
 
 static void send_cursor(struct pair *pair, uint32_t flags, int32_t x, int32_t y, uint64_t serial) {
@@ -310,6 +360,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		PAIR_TEST(test_frames),
 		PAIR_TEST(test_buffers_that_go),
+		PAIR_TEST(test_dmabufs),
 		PAIR_TEST(test_cursors),
 		PAIR_TEST(test_snapshots),
 		PAIR_TEST(test_requests_are_limited),

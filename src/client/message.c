@@ -26,8 +26,7 @@ static int handle_welcome(struct oriel_client *client, struct oriel_reader *r) {
 	if (welcome.magic != ORIEL_SHARE_MAGIC) {
 		return oriel_client_refuse(client, "a server of something else");
 	}
-	if (welcome.version != ORIEL_SHARE_VERSION ||
-			(welcome.features & ~ORIEL_CLIENT_FEATURES) != 0) {
+	if (welcome.version != ORIEL_SHARE_VERSION || (welcome.features & ~client->wanted) != 0) {
 		return oriel_client_refuse(client, "a version or features that were not wanted");
 	}
 	if (welcome.n_scanouts > ORIEL_CLIENT_MAX_SCANOUTS) {
@@ -104,6 +103,20 @@ static int handle_gone(struct oriel_client *client, struct oriel_reader *r) {
 	return 0;
 }
 
+static struct oriel_client_dmabuf get_dmabuf(const struct oriel_client_buffer *buffer,
+		const struct oriel_rect *src) {
+	return (struct oriel_client_dmabuf){
+		.fd = buffer->fd,
+		.modifier = buffer->modifier,
+		.offset = buffer->offset,
+		.stride = buffer->stride,
+		.width = buffer->width,
+		.height = buffer->height,
+		.x = src->x,
+		.y = src->y,
+	};
+}
+
 static int handle_config(struct oriel_client *client, struct oriel_reader *r) {
 	struct oriel_share_config config;
 	if (oriel_share_decode_config(r, &config) < 0) {
@@ -114,6 +127,7 @@ static int handle_config(struct oriel_client *client, struct oriel_reader *r) {
 	}
 	struct oriel_client_head *head = &client->heads[config.scanout_id];
 	struct oriel_client_scanout scanout = { 0 };
+	struct oriel_client_dmabuf dmabuf = { 0 };
 	if (config.buffer_id != 0) {
 		const struct oriel_client_buffer *buffer =
 				oriel_client_buffer_get(client, config.buffer_id);
@@ -125,8 +139,15 @@ static int handle_config(struct oriel_client *client, struct oriel_reader *r) {
 				!oriel_rect_fits(&config.src, buffer->width, buffer->height)) {
 			return oriel_client_refuse(client, "CONFIG with a part outside the buffer");
 		}
-		scanout.pixels = buffer->bytes + buffer->offset +
-				 (size_t)config.src.y * buffer->stride + (size_t)config.src.x * 4;
+		if (buffer->bytes != NULL) {
+			scanout.pixels = buffer->bytes + buffer->offset +
+					 (size_t)config.src.y * buffer->stride +
+					 (size_t)config.src.x * 4;
+		}
+		if (buffer->fd >= 0) {
+			dmabuf = get_dmabuf(buffer, &config.src);
+			scanout.dmabuf = &head->dmabuf;
+		}
 		scanout.width = config.src.width;
 		scanout.height = config.src.height;
 		scanout.stride = buffer->stride;
@@ -137,6 +158,7 @@ static int handle_config(struct oriel_client *client, struct oriel_reader *r) {
 		return 0; // crossed with a SUBSCRIBE
 	}
 	head->scanout = scanout;
+	head->dmabuf = dmabuf;
 	head->buffer_id = config.buffer_id;
 	client->event.type = ORIEL_CLIENT_SCANOUT;
 	client->event.scanout = config.scanout_id;

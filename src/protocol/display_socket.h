@@ -71,6 +71,7 @@ enum oriel_share_code {
 };
 
 /** In the features of HELLO and WELCOME (2). */
+#define ORIEL_SHARE_FEATURE_DMABUF (UINT64_C(1) << 0)
 #define ORIEL_SHARE_FEATURE_INPUT (UINT64_C(1) << 1)
 #define ORIEL_SHARE_FEATURE_SIZES (UINT64_C(1) << 2)
 

@@ -20,7 +20,7 @@ class Sizes(case.WireTest):
         wishing = viewer.Viewer(machine.daemon, hello=False)
         self.addCleanup(wishing.close)
         wishing.hello(features=2 ** 64 - 1)
-        self.assertEqual(wishing.features, viewer.FEATURE_SIZES)
+        self.assertEqual(wishing.features, viewer.FEATURE_DMABUF | viewer.FEATURE_SIZES)
         return wishing
 
     def events(self, machine):

@@ -29,7 +29,8 @@ struct oriel_share_buffer *oriel_share_buffers_get(const struct oriel_share_buff
 
 struct oriel_share_buffer *oriel_share_buffers_find(const struct oriel_share_buffers *buffers,
 		const struct oriel_resource *res) {
-	struct oriel_share_buffer *buffer = oriel_id_table_get(&buffers->by_resource, res->id);
+	struct oriel_share_buffer *buffer =
+			oriel_id_table_get(&buffers->by_resource, (uint32_t)res->serial);
 	assert(buffer == NULL || (buffer->res == res && buffer->serial == res->serial));
 	return buffer;
 }
@@ -46,8 +47,9 @@ static void buffer_destroy(struct oriel_share_buffers *buffers, struct oriel_sha
 		oriel_budget_credit(&buffers->held, buffer->charge);
 	}
 	if (buffer->res != NULL) {
-		oriel_id_table_remove(&buffers->by_resource, buffer->res->id);
+		oriel_id_table_remove(&buffers->by_resource, (uint32_t)buffer->serial);
 	}
+	oriel_dmabuf_release(buffer->dmabuf);
 	oriel_list_remove(&buffer->link);
 	oriel_list_remove(&buffer->orphan_link);
 	oriel_id_table_remove(&buffers->by_id, buffer->id);
@@ -87,7 +89,7 @@ int oriel_share_buffers_add(struct oriel_share_buffers *buffers, struct oriel_re
 	if (err < 0) {
 		return err;
 	}
-	err = oriel_id_table_insert(&buffers->by_resource, res->id, buffer);
+	err = oriel_id_table_insert(&buffers->by_resource, (uint32_t)res->serial, buffer);
 	if (err < 0) {
 		assert(err != -EEXIST);
 		buffer_destroy(buffers, buffer);
@@ -95,6 +97,31 @@ int oriel_share_buffers_add(struct oriel_share_buffers *buffers, struct oriel_re
 	}
 	buffer->res = res;
 	buffer->serial = res->serial;
+	*ret = buffer;
+	return 0;
+}
+
+struct oriel_share_buffer *oriel_share_buffers_find_dmabuf(const struct oriel_share_buffers
+									   *buffers,
+		const struct oriel_dmabuf *dmabuf) {
+	oriel_list_for_each(link, following, &buffers->all) { // a few for each scanout
+		struct oriel_share_buffer *buffer =
+				oriel_container_of(link, struct oriel_share_buffer, link);
+		if (buffer->dmabuf == dmabuf) {
+			return buffer;
+		}
+	}
+	return NULL;
+}
+
+int oriel_share_buffers_add_dmabuf(struct oriel_share_buffers *buffers, struct oriel_dmabuf *dmabuf,
+		uint64_t clients, struct oriel_share_buffer **ret) {
+	struct oriel_share_buffer *buffer = NULL;
+	int err = buffer_create(buffers, dmabuf->layout.size, clients, &buffer);
+	if (err < 0) {
+		return err;
+	}
+	buffer->dmabuf = oriel_dmabuf_hold(dmabuf);
 	*ret = buffer;
 	return 0;
 }
@@ -138,9 +165,13 @@ void oriel_share_buffers_release_all(struct oriel_share_buffers *buffers, uint64
 
 void oriel_share_buffers_orphan(struct oriel_share_buffers *buffers,
 		struct oriel_share_buffer *buffer) {
-	assert(buffer->res != NULL);
-	oriel_id_table_remove(&buffers->by_resource, buffer->res->id);
+	assert(oriel_share_buffer_is_guests(buffer));
+	if (buffer->res != NULL) {
+		oriel_id_table_remove(&buffers->by_resource, (uint32_t)buffer->serial);
+	}
 	buffer->res = NULL;
+	oriel_dmabuf_release(buffer->dmabuf);
+	buffer->dmabuf = NULL;
 	oriel_list_append(&buffers->orphans, &buffer->orphan_link);
 }
 
@@ -164,7 +195,7 @@ static uint64_t find_largest_holder(const struct oriel_share_buffers *buffers) {
 	oriel_list_for_each(link, following, &buffers->all) {
 		const struct oriel_share_buffer *buffer =
 				oriel_container_of(link, struct oriel_share_buffer, link);
-		for (unsigned int i = 0; buffer->res == NULL && i < 64; i++) {
+		for (unsigned int i = 0; !oriel_share_buffer_is_guests(buffer) && i < 64; i++) {
 			if ((buffer->clients >> i & 1) != 0) {
 				bytes[i] += buffer->charge;
 			}

@@ -16,15 +16,17 @@
 
 #include "base/budget.h"
 #include "base/list.h"
+#include "resource/dmabuf.h"
 #include "resource/resource.h"
 
 #define ORIEL_SHARE_LEAST_CHARGE 65536u // bytes
 
 struct oriel_share_buffer {
 	uint32_t id;
-	uint64_t charge;            // bytes: its size in whole pages, or the least
-	struct oriel_resource *res; // not held; NULL: dropped by the guest, or a snapshot
-	uint64_t serial;            // of res
+	uint64_t charge;             // bytes: its size in whole pages, or the least
+	struct oriel_resource *res;  // not held; NULL: dropped by the guest, or a snapshot
+	uint64_t serial;             // of res
+	struct oriel_dmabuf *dmabuf; // held: it is one that the guest's resource has; else NULL
 	bool is_snapshot;
 	bool charged;
 	uint64_t clients;              // bit i: client i has it
@@ -35,7 +37,7 @@ struct oriel_share_buffer {
 
 struct oriel_share_buffers {
 	struct oriel_id_table by_id;
-	struct oriel_id_table by_resource; // the resource's id; only while the guest has it
+	struct oriel_id_table by_resource; // its serial (32 bits of it), while the guest has it
 	struct oriel_link all;
 	struct oriel_link orphans; // dropped by the guest, not released by all; the last one last
 	struct oriel_budget held;  // bytes
@@ -61,6 +63,21 @@ ORIEL_MUST_CHECK
 int oriel_share_buffers_add(struct oriel_share_buffers *buffers, struct oriel_resource *res,
 		uint64_t clients, struct oriel_share_buffer **ret);
 
+/** The buffer of a dma-buf that the guest has, or NULL: no client has it. */
+struct oriel_share_buffer *oriel_share_buffers_find_dmabuf(const struct oriel_share_buffers
+									   *buffers,
+		const struct oriel_dmabuf *dmabuf);
+
+/** Enter the buffer of a dma-buf that has none, for clients (not 0). Returns 0 or -ENOMEM. */
+ORIEL_MUST_CHECK
+int oriel_share_buffers_add_dmabuf(struct oriel_share_buffers *buffers, struct oriel_dmabuf *dmabuf,
+		uint64_t clients, struct oriel_share_buffer **ret);
+
+/** Whether the guest still has it: then its memory is the guest's to pay for. */
+static inline bool oriel_share_buffer_is_guests(const struct oriel_share_buffer *buffer) {
+	return buffer->res != NULL || buffer->dmabuf != NULL;
+}
+
 /** Enter a snapshot of size bytes, charged, for a client. Returns 0, -EDQUOT or -ENOMEM. */
 ORIEL_MUST_CHECK
 int oriel_share_buffers_add_snapshot(struct oriel_share_buffers *buffers, uint64_t size,
@@ -73,7 +90,8 @@ void oriel_share_buffers_release(struct oriel_share_buffers *buffers,
 /** A client is gone: it has nothing any more. */
 void oriel_share_buffers_release_all(struct oriel_share_buffers *buffers, uint64_t client);
 
-/** The guest has dropped the buffer's resource: it is an orphan. Charge it, next. */
+/** The guest has dropped the buffer's resource, or the one of its dma-buf: it is an orphan. Charge
+ * it, next. */
 void oriel_share_buffers_orphan(struct oriel_share_buffers *buffers,
 		struct oriel_share_buffer *buffer);
 

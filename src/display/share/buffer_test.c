@@ -65,8 +65,8 @@ static void test_the_largest_holder_goes_first(void **state) {
 	(void)state;
 	struct oriel_share_buffers buffers;
 	oriel_share_buffers_init(&buffers, 3 * LEAST);
-	struct oriel_resource res[4] = { { .id = 1, .size = 1 }, { .id = 2, .size = 1 },
-		{ .id = 3, .size = 1 }, { .id = 4, .size = 2 * LEAST } };
+	struct oriel_resource res[4] = { { .serial = 1, .size = 1 }, { .serial = 2, .size = 1 },
+		{ .serial = 3, .size = 1 }, { .serial = 4, .size = 2 * LEAST } };
 	const uint64_t clients[4] = { 1, 1 | UINT64_C(1) << 63, 1, 2 };
 	for (size_t i = 0; i < 4; i++) {
 		struct oriel_share_buffer *buffer = NULL;

@@ -69,6 +69,7 @@ void oriel_share_client_destroy(struct oriel_share_client *client) {
 	oriel_fd_close(&client->fd);
 	oriel_share_buffers_release_all(&share->buffers, UINT64_C(1) << client->slot);
 	share->clients[client->slot] = NULL;
+	oriel_share_update_dmabufs(share);
 	free(client);
 }
 
@@ -97,6 +98,7 @@ static bool can_answer(const struct oriel_share_client *client) {
 /** Handle what was read, until an answer might not fit or the turn was long enough. */
 static int handle_input(struct oriel_share_client *client, const char **ret_reason) {
 	client->has_more_input = false;
+	client->waits_for_pixels = false;
 	while (can_answer(client)) {
 		size_t size;
 		const uint8_t *bytes = oriel_fd_input_get(&client->in, &size);
@@ -116,6 +118,10 @@ static int handle_input(struct oriel_share_client *client, const char **ret_reas
 		}
 		r.end = bytes + header.size;
 		err = oriel_share_client_handle_message(client, &header, &r, ret_reason);
+		if (err == -EINPROGRESS) {
+			client->waits_for_pixels = true; // the message is handled again then
+			break;
+		}
 		if (err < 0 && err != -EAGAIN) {
 			return err;
 		}
@@ -176,12 +182,13 @@ void oriel_share_client_run(struct oriel_share_client *client) {
 		oriel_share_client_destroy(client);
 		return;
 	}
-	uint32_t events = can_answer(client) ? EPOLLIN : 0;
+	const bool reads = can_answer(client) && !client->waits_for_pixels;
+	uint32_t events = reads ? EPOLLIN : 0;
 	if (oriel_fd_output_get_size(&client->out) > 0) {
 		events |= EPOLLOUT;
 	}
 	oriel_source_set_events(client->source, events);
-	if (client->has_more_input && can_answer(client)) {
+	if (client->has_more_input && reads) {
 		oriel_share_update_soon(share);
 	}
 }

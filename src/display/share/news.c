@@ -41,6 +41,44 @@ static void queue_off(struct oriel_share_client *client, uint32_t scanout_id) {
 	}
 }
 
+/** Announce a dma-buf to the client, unless it has it. */
+static int announce_dmabuf(struct oriel_share_client *client, struct oriel_dmabuf *dmabuf,
+		struct oriel_share_buffer **ret) {
+	struct oriel_share_buffers *buffers = &client->share->buffers;
+	struct oriel_share_buffer *buffer = oriel_share_buffers_find_dmabuf(buffers, dmabuf);
+	if (buffer != NULL && (buffer->clients & bit_of(client)) != 0) {
+		*ret = buffer;
+		return 0;
+	}
+	int fd = -1;
+	int err = oriel_fd_dup(dmabuf->fd, &fd);
+	if (err == 0 && buffer == NULL) {
+		err = oriel_share_buffers_add_dmabuf(buffers, dmabuf, bit_of(client), &buffer);
+	}
+	if (err < 0) {
+		oriel_fd_close(&fd);
+		return err;
+	}
+	buffer->clients |= bit_of(client);
+	const struct oriel_dmabuf_layout *layout = &dmabuf->layout;
+	const struct oriel_share_buffer_info info = {
+		.buffer_id = buffer->id,
+		.flags = ORIEL_SHARE_BUFFER_DMABUF,
+		.size = layout->size,
+		.stride = layout->stride,
+		.fourcc = layout->format->fourcc,
+		.width = layout->width,
+		.height = layout->height,
+		.modifier = layout->modifier,
+		.offset = layout->offset,
+	};
+	struct oriel_writer w = oriel_fd_output_begin(&client->out);
+	oriel_share_encode_buffer(&w, &info);
+	oriel_fd_output_end_take(&client->out, &w, fd);
+	*ret = buffer;
+	return 0;
+}
+
 /** Announce the resource's buffer to the client, unless it has it. */
 static int announce(struct oriel_share_client *client, struct oriel_resource *res,
 		struct oriel_share_buffer **ret) {
@@ -78,6 +116,16 @@ static int announce(struct oriel_share_client *client, struct oriel_resource *re
 	return 0;
 }
 
+/** Whether a scanout's pixels are up to date; if not, they will be. */
+static bool has_pixels(struct oriel_share *share, uint32_t scanout_id) {
+	struct oriel_screen *screen = share->base.screen;
+	if (screen == NULL || scanout_id >= screen->n_scanouts) {
+		return true;
+	}
+	oriel_screen_fetch_pixels(screen, scanout_id);
+	return !screen->scanouts[scanout_id].is_behind;
+}
+
 /**
  * Queue the frame of a scanout that is on, with what must come before it. Whoever changed what is
  * shown has made all of it damage.
@@ -89,14 +137,23 @@ static int queue_frame(struct oriel_share_client *client, uint32_t scanout_id) {
 			!oriel_fd_output_has_room(&client->out, FRAME_ROOM, 1)) {
 		return 0;
 	}
+	const bool is_dmabuf = oriel_share_client_takes_dmabuf(client, scanout);
+	if (!is_dmabuf && !has_pixels(client->share, scanout_id)) {
+		return 0; // present() comes with them
+	}
 	struct oriel_share_buffer *buffer = NULL;
-	int err = announce(client, scanout->res, &buffer);
+	int err = is_dmabuf ? announce_dmabuf(client, scanout->dmabuf, &buffer)
+			    : announce(client, scanout->res, &buffer);
 	if (err < 0) {
 		return err;
 	}
-	if (known->told.buffer_id != buffer->id ||
-			!oriel_rect_equals(&known->told.src, &scanout->src)) {
-		struct oriel_share_config config = { scanout_id, buffer->id, scanout->src };
+	struct oriel_rect src = scanout->src;
+	if (is_dmabuf) {
+		src.x = scanout->dmabuf_x;
+		src.y = scanout->dmabuf_y;
+	}
+	if (known->told.buffer_id != buffer->id || !oriel_rect_equals(&known->told.src, &src)) {
+		struct oriel_share_config config = { scanout_id, buffer->id, src };
 		queue_config(client, &config);
 	}
 	struct oriel_share_frame frame = { scanout_id, scanout->sequence, known->damage };

@@ -43,7 +43,8 @@ static int handle_hello(struct oriel_share_client *client, struct oriel_reader *
 		return refuse("HELLO with version 0", ret_reason);
 	}
 	const struct oriel_share *share = client->share;
-	uint64_t features = hello.features & ORIEL_SHARE_FEATURE_SIZES;
+	uint64_t features =
+			hello.features & (ORIEL_SHARE_FEATURE_DMABUF | ORIEL_SHARE_FEATURE_SIZES);
 	if ((hello.features & ORIEL_SHARE_FEATURE_INPUT) != 0 &&
 			oriel_share_client_begin_input(client)) {
 		features |= ORIEL_SHARE_FEATURE_INPUT;
@@ -62,6 +63,7 @@ static int handle_hello(struct oriel_share_client *client, struct oriel_reader *
 	oriel_fd_output_end_take(&client->out, &w, -1);
 	client->welcomed = true;
 	client->features = welcome.features;
+	oriel_share_update_dmabufs(client->share);
 	return 0;
 }
 
@@ -193,7 +195,7 @@ static int handle_get_snapshot(struct oriel_share_client *client, struct oriel_r
 	if (request.token == 0) {
 		return refuse("GET_SNAPSHOT with token 0", ret_reason);
 	}
-	const struct oriel_screen *screen = client->share->base.screen;
+	struct oriel_screen *screen = client->share->base.screen;
 	uint32_t n_scanouts = screen != NULL ? screen->n_scanouts : 0;
 	uint32_t token = request.token;
 	uint32_t i = request.scanout_id;
@@ -211,6 +213,10 @@ static int handle_get_snapshot(struct oriel_share_client *client, struct oriel_r
 		oriel_share_client_queue_error(client, token, ORIEL_SHARE_CODE_TOO_MANY_SNAPSHOTS,
 				"%u snapshots are not released yet", client->n_snapshots);
 		return 0;
+	}
+	oriel_screen_fetch_pixels(screen, i); // a snapshot is always of pixels
+	if (screen->scanouts[i].is_behind) {
+		return -EINPROGRESS;
 	}
 	int err = queue_snapshot(client, &request);
 	if (err == -EDQUOT) {

@@ -51,28 +51,100 @@ static void run_hello_timer(void *user) {
 	oriel_share_arm_hello_timer(share);
 }
 
-/** A scanout shows something else now, or nothing: what was damaged before does not matter. */
-static void set_shown(struct oriel_share *share, uint32_t scanout_id, struct oriel_resource *res,
-		const struct oriel_rect *src) {
-	struct oriel_share_scanout *scanout = &share->scanouts[scanout_id];
-	scanout->res = res;
-	scanout->src = *src;
+void oriel_share_update_dmabufs(struct oriel_share *share) {
+	uint64_t features = 0;
 	for (uint32_t i = 0; i < share->max_clients; i++) {
-		if (share->clients[i] != NULL) {
-			share->clients[i]->scanouts[scanout_id].damage = (struct oriel_rect){
-				.width = src->width,
-				.height = src->height,
-			};
+		features |= share->clients[i] != NULL ? share->clients[i]->features : 0;
+	}
+	// Nothing is exported for nobody.
+	share->base.dmabufs = (features & ORIEL_SHARE_FEATURE_DMABUF) != 0
+					      ? ORIEL_DISPLAY_TAKES_DMABUFS
+					      : 0;
+}
+
+/** What is shown of a scanout as a dma-buf to clients that take them, or NULL. */
+static struct oriel_dmabuf *dmabuf_of(const struct oriel_scanout *now) {
+	// Guest memory is for the VMM alone. The protocol knows rows from the top down only.
+	const bool is_fit = now->dmabuf != NULL && !now->dmabuf->layout.is_guest_memory &&
+			    !now->dmabuf->layout.is_bottom_up;
+	return is_fit ? now->dmabuf : NULL;
+}
+
+/** A client's picture of a scanout is another one: all of it is damage, and only that. */
+static void damage_all(struct oriel_share_client *client, uint32_t scanout_id,
+		const struct oriel_rect *src) {
+	client->scanouts[scanout_id].damage = (struct oriel_rect){
+		.width = src->width,
+		.height = src->height,
+	};
+}
+
+/**
+ * A scanout shows this from now on; damage is what differs, for whom it is the same picture. A
+ * client that takes dma-bufs cares for these, the others for the resource.
+ */
+static void set_shown(struct oriel_share *share, uint32_t scanout_id,
+		const struct oriel_scanout *now, const struct oriel_rect *damage) {
+	struct oriel_share_scanout *scanout = &share->scanouts[scanout_id];
+	struct oriel_dmabuf *dmabuf = dmabuf_of(now);
+	const bool is_same_part = oriel_rect_equals(&scanout->src, &now->src);
+	const bool is_same_image = is_same_part && scanout->res == now->res;
+	const bool is_same_dmabuf = is_same_part && dmabuf != NULL && scanout->dmabuf == dmabuf &&
+				    scanout->dmabuf_x == now->dmabuf_x &&
+				    scanout->dmabuf_y == now->dmabuf_y;
+	struct oriel_dmabuf *old = scanout->dmabuf;
+	scanout->res = now->res;
+	scanout->src = now->src;
+	scanout->dmabuf = oriel_dmabuf_hold(dmabuf);
+	scanout->dmabuf_x = now->dmabuf_x;
+	scanout->dmabuf_y = now->dmabuf_y;
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		struct oriel_share_client *client = share->clients[i];
+		if (client == NULL) {
+			continue;
+		}
+		const bool had_dmabuf =
+				old != NULL && (client->features & ORIEL_SHARE_FEATURE_DMABUF) != 0;
+		const bool has_dmabuf = oriel_share_client_takes_dmabuf(client, scanout);
+		if (had_dmabuf == has_dmabuf && (has_dmabuf ? is_same_dmabuf : is_same_image)) {
+			struct oriel_rect *all = &client->scanouts[scanout_id].damage;
+			*all = oriel_rect_unite(all, damage);
+		} else {
+			damage_all(client, scanout_id, &now->src);
 		}
 	}
+	oriel_dmabuf_release(old);
+}
+
+static void set_off(struct oriel_share *share, uint32_t scanout_id) {
+	static const struct oriel_scanout off;
+	set_shown(share, scanout_id, &off, &off.src);
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		if (share->clients[i] != NULL) {
+			damage_all(share->clients[i], scanout_id, &off.src);
+		}
+	}
+}
+
+static bool needs_pixels(struct oriel_display *display, uint32_t scanout_id) {
+	const struct oriel_share *share = share_of(display);
+	const bool is_shown = dmabuf_of(&display->screen->scanouts[scanout_id]) != NULL;
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		const struct oriel_share_client *client = share->clients[i];
+		if (client != NULL && (client->frames >> scanout_id & 1) != 0 &&
+				(!is_shown || (client->features & ORIEL_SHARE_FEATURE_DMABUF) ==
+								0)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static void handle_scanout(struct oriel_display *display, uint32_t scanout_id) {
 	struct oriel_share *share = share_of(display);
 	const struct oriel_scanout *scanout = &display->screen->scanouts[scanout_id];
 	if (scanout->res == NULL) {
-		static const struct oriel_rect empty;
-		set_shown(share, scanout_id, NULL, &empty);
+		set_off(share, scanout_id);
 		oriel_share_update_soon(share);
 	}
 }
@@ -102,17 +174,7 @@ static void present(struct oriel_display *display, uint32_t scanout_id,
 	}
 	scanout->sequence++;
 	count_flush(share, scanout_id);
-	if (scanout->res != now->res || !oriel_rect_equals(&scanout->src, &now->src)) {
-		set_shown(share, scanout_id, now->res, &now->src);
-	} else {
-		for (uint32_t i = 0; i < share->max_clients; i++) {
-			if (share->clients[i] != NULL) {
-				struct oriel_rect *all =
-						&share->clients[i]->scanouts[scanout_id].damage;
-				*all = oriel_rect_unite(all, damage);
-			}
-		}
-	}
+	set_shown(share, scanout_id, now, damage);
 	oriel_share_update_soon(share);
 }
 
@@ -150,21 +212,8 @@ static void enforce_budget(struct oriel_share *share) {
 	}
 }
 
-static void handle_resource_drop(struct oriel_display *display, struct oriel_resource *res) {
-	struct oriel_share *share = share_of(display);
-	for (uint32_t i = 0; i < display->screen->n_scanouts; i++) {
-		// A scanout that shows it has been turned off; but another resource may have been
-		// set and not been flushed yet. Then that is the one to show.
-		if (share->scanouts[i].res == res) {
-			const struct oriel_scanout *now = &display->screen->scanouts[i];
-			int err = now->res != NULL ? oriel_resource_share(now->res) : 0;
-			static const struct oriel_rect empty;
-			set_shown(share, i, err < 0 ? NULL : now->res,
-					err < 0 ? &empty : &now->src);
-			oriel_share_update_soon(share);
-		}
-	}
-	struct oriel_share_buffer *buffer = oriel_share_buffers_find(&share->buffers, res);
+/** The guest does not have a buffer any more. NULL: no client has it either. */
+static void orphan(struct oriel_share *share, struct oriel_share_buffer *buffer) {
 	if (buffer != NULL) {
 		oriel_share_buffers_orphan(&share->buffers, buffer);
 		enforce_budget(share);
@@ -172,11 +221,35 @@ static void handle_resource_drop(struct oriel_display *display, struct oriel_res
 	}
 }
 
+static void handle_resource_drop(struct oriel_display *display, struct oriel_resource *res) {
+	struct oriel_share *share = share_of(display);
+	for (uint32_t i = 0; i < display->screen->n_scanouts; i++) {
+		// A scanout that shows it has been turned off; but another resource may have been
+		// set and not been flushed yet. Then that is the one to show.
+		if (share->scanouts[i].res == res) {
+			const struct oriel_scanout *now = &display->screen->scanouts[i];
+			int err = now->res != NULL ? oriel_resource_share(now->res) : -ENOENT;
+			if (err < 0) {
+				set_off(share, i);
+			} else {
+				const struct oriel_rect all = { .width = now->src.width,
+					.height = now->src.height };
+				set_shown(share, i, now, &all);
+			}
+			oriel_share_update_soon(share);
+		}
+	}
+	struct oriel_share_buffer *buffer = oriel_share_buffers_find(&share->buffers, res);
+	orphan(share, buffer);
+	if (res->dmabuf != NULL) {
+		orphan(share, oriel_share_buffers_find_dmabuf(&share->buffers, res->dmabuf));
+	}
+}
+
 static void handle_detach(struct oriel_display *display) {
 	struct oriel_share *share = share_of(display);
 	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
-		static const struct oriel_rect empty;
-		set_shown(share, i, NULL, &empty);
+		set_off(share, i);
 		if (share->scanouts[i].has_cursor) {
 			mark_cursor(share, i);
 		}
@@ -184,7 +257,7 @@ static void handle_detach(struct oriel_display *display) {
 	oriel_list_for_each(link, following, &share->buffers.all) {
 		struct oriel_share_buffer *buffer =
 				oriel_container_of(link, struct oriel_share_buffer, link);
-		if (buffer->res != NULL) {
+		if (oriel_share_buffer_is_guests(buffer)) {
 			oriel_share_buffers_orphan(&share->buffers, buffer);
 		}
 	}
@@ -198,6 +271,7 @@ static const struct oriel_display_impl share_impl = {
 	.present = present,
 	.handle_cursor = handle_cursor,
 	.move_cursor = move_cursor,
+	.needs_pixels = needs_pixels,
 	.handle_resource_drop = handle_resource_drop,
 	.handle_detach = handle_detach,
 };

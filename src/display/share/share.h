@@ -14,6 +14,11 @@
  * (share->scanouts, as of its last flush) with what the client was told last (client->scanouts),
  * plus the damage that came together since.
  *
+ * A scanout may be a dma-buf that a renderer has made, beside an image of the same picture
+ * (screen.h). Clients that asked for DMABUF get the former. Only if one watches that did not, are
+ * pixels needed; who asks for a snapshot has them fetched first. Dma-bufs of guest memory are for
+ * no client.
+ *
  * A client's descriptors of buffers are the kernel's to count; buffer.h says what they cost.
  * docs/display-protocol.md is the contract. Thread: the device thread.
  */
@@ -61,6 +66,7 @@ struct oriel_share_client {
 	uint64_t features;          // ORIEL_SHARE_FEATURE_*, that are on
 	uint64_t hello_deadline_ns; // until welcomed
 	bool is_readable;           // the socket has input, or has ended
+	bool waits_for_pixels;      // its next request is for a snapshot of what is being fetched
 	bool has_more_input;        // left in `in` for the next turn
 	uint32_t frames, cursors;   // subscribed scanouts, as bits
 	struct oriel_share_client_scanout scanouts[ORIEL_MAX_SCANOUTS];
@@ -86,9 +92,11 @@ struct oriel_share_client {
 struct oriel_share_scanout {
 	struct oriel_resource *res; // not held: forgotten when it is dropped; NULL: off
 	struct oriel_rect src;
-	uint64_t sequence;     // flushes
-	uint64_t image_serial; // of the cursor; 0: none yet
-	bool has_cursor;       // the guest ever set it
+	struct oriel_dmabuf *dmabuf; // held: for clients that take them; NULL: none for clients
+	uint32_t dmabuf_x, dmabuf_y; // of src's top left pixel in it
+	uint64_t sequence;           // flushes
+	uint64_t image_serial;       // of the cursor; 0: none yet
+	bool has_cursor;             // the guest ever set it
 };
 
 struct oriel_share {
@@ -106,6 +114,15 @@ struct oriel_share {
 	struct oriel_source *update;      // deferred: tell the clients their news
 	struct oriel_source *hello_timer; // for the earliest hello_deadline_ns
 };
+
+/** Whether a client is shown a scanout's dma-buf instead of pixels. */
+static inline bool oriel_share_client_takes_dmabuf(const struct oriel_share_client *client,
+		const struct oriel_share_scanout *scanout) {
+	return scanout->dmabuf != NULL && (client->features & ORIEL_SHARE_FEATURE_DMABUF) != 0;
+}
+
+/** A client has come or gone that takes dma-bufs, or not. */
+void oriel_share_update_dmabufs(struct oriel_share *share);
 
 /** Ask for a round of news. */
 void oriel_share_update_soon(struct oriel_share *share);
@@ -140,8 +157,9 @@ void oriel_share_client_run(struct oriel_share_client *client);
  * Judge and answer one message, whose header was decoded; r is behind it. There is room for an
  * answer.
  *
- * Returns 0, -EAGAIN if it was work enough for this turn, or -EPROTO with the reason in
- * *ret_reason: static, untouched otherwise.
+ * Returns 0, -EAGAIN if it was work enough for this turn, -EINPROGRESS if it is to be handled again
+ * when a scanout was presented, or -EPROTO with the reason in *ret_reason: static, untouched
+ * otherwise.
  */
 ORIEL_MUST_CHECK
 int oriel_share_client_handle_message(struct oriel_share_client *client,
