@@ -293,7 +293,7 @@ class Display(ControlTest):
                 ({"head": 0, "width": 640, "height": 480, "refresh_mhz": 0}, "invalid"),
                 ({"head": 1, "width": 640, "height": 480}, "no-such-head"),
                 ({"head": 2**32 - 1, "width": 640, "height": 480}, "no-such-head"),
-                ({"head": 2**64, "width": 640, "height": 480}, "invalid")):
+                ({"head": 2**63, "width": 640, "height": 480}, "invalid")):
             with self.subTest(fields), self.assertRaises(Refused) as caught:
                 client.ask("set-display", **fields)
             self.assertEqual(caught.exception.code, code, fields)

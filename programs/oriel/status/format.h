@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define FORMAT_SIZE 32u
+#define FORMAT_SIZE 64u
 
 /** 1,234,567 */
 const char *format_count(char ret[FORMAT_SIZE], uint64_t count);
