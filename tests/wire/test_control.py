@@ -397,7 +397,8 @@ class Hostile(ControlTest):
         for i in range(20):
             machine.guest.display_info()
             client.ask("hello")
-        self.assertLess(machine.daemon.resident_kib() - kib, 2048)
+        if not machine.daemon.is_sanitized():  # those keep what was freed
+            self.assertLess(machine.daemon.resident_kib() - kib, 2048)
         self.assertEqual(half.reply(20)["error"]["code"], "timeout")
         self.assertTrue(half.is_closed())
         wait.wait_until(lambda: self.is_hung_up(deaf.sock), "the end of who never reads",
