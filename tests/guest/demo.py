@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Boot a Linux guest whose GPU is oriel-gpu, let it draw, and keep pictures of its screen.
 
-What scripts/demo shows: the guest's text console, and a picture that a program in the guest draws,
-with a hardware cursor over it. oriel shot takes both; they are judged like a test's, by each pixel.
-Then a second guest, with OpenGL, shows a cube that turns.
+What scripts/demo shows first: the guest's text console, and a picture that a program in the guest
+draws, with a hardware cursor over it. oriel shot takes both; they are judged like a test's, by each
+pixel. desktop.py goes on.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 
-import cases_3d
 import machine
 import picture
 from cases import HEIGHT, WIDTH, open_console, show_new
@@ -123,24 +122,6 @@ What a program in the guest drew through the kernel's driver, with a hardware cu
   {drawn}""")
 
 
-def draw_cube(lab):
-    """A picture of kmscube, which is another one each time: it is judged as the test of it is."""
-    lab.options.out.mkdir(parents=True, exist_ok=True)
-    agent = cases_3d.guest(lab)
-    renderer = cases_3d.must(agent, "EGL_PLATFORM=surfaceless eglinfo -B | grep -m 1 'profile renderer'")
-    path = lab.options.out.resolve() / "cube.png"
-    with cases_3d.running(agent, "kmscube", "/tmp/log") as pid:
-        cases_3d.wait_for_picture(lab, agent, "cube", "/tmp/log", pid, cases_3d.find_cube_fault)
-        status, png, text = lab.run_shot()
-        if status != 0:
-            raise Failure(f"oriel shot: exit status {status}: {text.strip()}")
-        path.write_bytes(png)
-    say(f"""
-A guest with OpenGL, by {renderer.partition(": ")[2].strip()}, in a process of its own,
-oriel-render; its kmscube:
-  {path}""")
-
-
 def run_lab(options, image, accel, action):
     """Do something with a lab of its own, of which nothing stays."""
     with tempfile.TemporaryDirectory(prefix="oriel-demo-") as folder:
@@ -162,11 +143,6 @@ def main():
         sys.exit(reason)
     accel = "kvm" if machine.kvm_works(options.qemu, image) else "tcg"
     run_lab(options, image, accel, show)
-    image, reason = find_image(options, "guest-image-3d")
-    if image is None:
-        say(f"\nNo guest with OpenGL is shown: {reason}")
-    else:
-        run_lab(options, image, accel, draw_cube)
 
 
 if __name__ == "__main__":

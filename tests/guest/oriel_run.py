@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 import machine
@@ -49,22 +50,24 @@ def parse():
 
 
 class Run:
-    """`oriel run` with the guest of this folder, and the agent in it."""
+    """`oriel run` with the guest of an image, and the agent in it.
 
-    def __init__(self, options, image, folder):
-        self.folder, self.oriel = folder, options.oriel
+    words are options of it, programs files for /run/oriel of the guest, by name, init among them.
+    """
+
+    def __init__(self, oriel, image, folder, programs, words):
+        self.folder, self.oriel = folder, oriel
         (folder / "button").write_text(BUTTON)
         machine.pack_programs(folder / "programs.tar",
-                              {"init": options.agent, "button": folder / "button"})
+                              {**programs, "button": folder / "button"})
         self.runtime = folder / "x"
         self.runtime.mkdir(0o700)
+        self.socket = self.runtime / "oriel/test/display.sock"
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(folder / "agent.sock"))
         listener.listen()
-        listener.settimeout(machine.BOOT_S)
         command = [
-            options.oriel, "run", f"--display={options.display}", f"--qemu={options.qemu}",
-            "--mem=1GiB", "--firmware=bios", "--name=test", "--grace=60", "--verbose",
+            oriel, "run", "--mem=1GiB", "--name=test", "--verbose", *words,
             f"--kernel={image}/vmlinuz", f"--initrd={image}/initramfs.img",
             "--append=console=ttyS0 quiet panic=-1 printk.time=0",
             f"--disk={image}/root.img", f"--disk={folder}/programs.tar",
@@ -73,16 +76,33 @@ class Run:
         self.child = Child("oriel run", command, folder / "run.log", env=env)
         try:
             with listener:
-                self.agent = machine.Agent(listener.accept()[0])
+                self.agent = machine.Agent(self.accept(listener))
             self.agent.wait_ready()
         except (TimeoutError, Failure) as failure:
             raise Failure(f"{failure}\n{self.child.tail()}") from failure
 
+    def accept(self, listener):
+        """The agent's connection; oriel run may end without there being one."""
+        listener.settimeout(0.2)
+        end = time.monotonic() + machine.BOOT_S
+        while True:
+            self.child.check()
+            try:
+                return listener.accept()[0]
+            except TimeoutError:
+                if time.monotonic() > end:
+                    raise
+
+    def run(self, command, *words):
+        """Run oriel with a command for this machine: the result, which must be a success."""
+        return subprocess.run([self.oriel, command, f"--socket={self.socket}", *words],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60,
+                              check=True).stdout
+
     def shot(self):
         result = subprocess.run(
-            [self.oriel, "shot", f"--socket={self.runtime}/oriel/test/display.sock", "-"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
-            check=False)
+            [self.oriel, "shot", f"--socket={self.socket}", "-"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
         if result.returncode != 0:
             return result.stderr.decode(errors="replace")
         return picture.read_png(result.stdout)
@@ -139,7 +159,9 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     with tempfile.TemporaryDirectory(prefix="oriel-run-") as folder:
         try:
-            run = Run(options, image, pathlib.Path(folder))
+            run = Run(options.oriel, image, pathlib.Path(folder), {"init": options.agent}, [
+                f"--display={options.display}", f"--qemu={options.qemu}", "--firmware=bios",
+                "--grace=60"])
             check_screen(run)
             if options.display == "web":
                 check_page(run)
