@@ -113,6 +113,8 @@ def start_desktop(run):
         raise Failure(must(run.agent, "cat /tmp/log"))
     must(run.agent, CLIENT.format("weston-terminal"))
     wait_for_pixels(run, "a terminal", is_black)
+    wait_for("a shell", SCREEN_S, lambda: None if must(
+        run.agent, "grep -lx bash /proc/[0-9]*/comm || true").strip() else "there is none")
 
 
 def check_typing(run):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Whether a program's options and its man page agree: all of --help is in the page, and the
-program knows all that the page has.
+program knows all that the page has. And that --help fits a screen.
 
 usage: options.py PROGRAM PAGE.scd [SUB-COMMAND]
 """
@@ -32,6 +32,9 @@ def check(program, page, *sub_command):
     page = pathlib.Path(page)
     status, text = said_by(program, *sub_command, "--help")
     complaints = [] if status == 0 else [f"--help exits with {status}"]
+    size = len(text.splitlines()), max(map(len, text.splitlines()), default=0)
+    if size[0] > 24 or size[1] > 100:
+        complaints.append(f"--help does not fit a screen: {size[0]} lines, up to {size[1]} long")
     helped = {o for line in text.splitlines() if line.startswith("  ")
               for o in LONG.findall(line)[:1]}
     written = in_page(page.read_text())
