@@ -9,6 +9,7 @@
 #include "display/screen.h"
 #include "oriel/client.h"
 #include "oriel/display.h"
+#include "oriel/input.h"
 #include "oriel/loop.h"
 #include "protocol/display_socket.h"
 
@@ -33,6 +34,8 @@ struct fuzz {
 	struct oriel_resource_table table;
 	struct oriel_screen screen;
 	struct oriel_share *share;
+	struct oriel_seat *seat; // with a keyboard that no guest has a driver for
+	struct oriel_input *keyboard;
 	int clients[N_CLIENTS];       // our ends; -1: none
 	struct oriel_client *witness; // NULL: none
 	uint32_t next_buffer;         // a guess at an id, for RELEASED
@@ -68,10 +71,19 @@ static void begin(struct fuzz *fuzz) {
 	oriel_resource_table_init(&fuzz->table, &fuzz->limits);
 	oriel_screen_init(&fuzz->screen, N_SCANOUTS);
 	must(oriel_loop_create(&fuzz->loop) == 0, "no loop");
+	const struct oriel_input_options input_options = {
+		.size = sizeof(input_options),
+		.kind = ORIEL_INPUT_KEYBOARD,
+	};
+	must(oriel_input_create(fuzz->loop, &input_options, &fuzz->keyboard) == 0, "no keyboard");
+	must(oriel_seat_create(&fuzz->seat) == 0, "no seat");
+	oriel_seat_set_keyboard(fuzz->seat, fuzz->keyboard);
+	const struct oriel_input_sink sink = oriel_seat_get_sink(fuzz->seat);
 	struct oriel_share_options options = {
 		.size = sizeof(options),
 		.max_clients = N_CLIENTS + 1,
 		.max_client_bytes = HELD_BYTES,
+		.input = &sink,
 	};
 	must(oriel_share_create(fuzz->loop, &options, &fuzz->share) == 0, "no share");
 	oriel_screen_attach(&fuzz->screen, oriel_share_get_display(fuzz->share));
@@ -88,6 +100,8 @@ static void end(struct fuzz *fuzz) {
 		}
 	}
 	oriel_share_destroy(fuzz->share); // asserts that nobody holds anything
+	oriel_seat_destroy(fuzz->seat);   // and this that nobody sends
+	oriel_input_destroy(fuzz->keyboard);
 	oriel_screen_finish(&fuzz->screen);
 	oriel_resource_table_finish(&fuzz->table);
 	oriel_loop_destroy(fuzz->loop);
@@ -179,10 +193,10 @@ static void draw(struct fuzz *fuzz, uint8_t op, uint8_t argument) {
 static void send_message(struct fuzz *fuzz, int fd, uint8_t op, uint8_t argument) {
 	uint8_t bytes[64];
 	struct oriel_writer w = oriel_writer_of(bytes, sizeof(bytes));
-	switch (op % 6) {
+	switch (op % 8) {
 	case 0:
-		oriel_share_encode_hello(&w,
-				&(struct oriel_share_hello){ ORIEL_SHARE_MAGIC, argument, 0 });
+		oriel_share_encode_hello(&w, &(struct oriel_share_hello){ ORIEL_SHARE_MAGIC,
+							     argument, ORIEL_SHARE_FEATURE_INPUT });
 		break;
 	case 1:
 		oriel_share_encode_subscribe(&w,
@@ -200,11 +214,24 @@ static void send_message(struct fuzz *fuzz, int fd, uint8_t op, uint8_t argument
 		oriel_share_encode_get_snapshot(&w,
 				&(struct oriel_share_get_snapshot){ argument, argument & 1 });
 		break;
+	case 5:
+		oriel_share_encode_number(&w, ORIEL_SHARE_INPUT_SYNC, argument);
+		break;
+	case 6:
+		oriel_share_encode_key(&w, &(struct oriel_share_key){ argument, argument % 3 });
+		break;
 	default:
 		oriel_share_encode_number(&w, ORIEL_SHARE_PING, argument);
 		break;
 	}
 	(void)send(fd, bytes, (size_t)(w.cur - bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/** The witness types. */
+static void type(struct fuzz *fuzz, uint8_t op, uint8_t argument) {
+	int err = (op & 1) != 0 ? oriel_client_sync_input(fuzz->witness, argument)
+				: oriel_client_send_key(fuzz->witness, argument, (op & 2) != 0);
+	must(err == 0 || err == -EAGAIN, "it cannot type");
 }
 
 static void reattach(struct fuzz *fuzz) {
@@ -243,6 +270,8 @@ static size_t run(struct fuzz *fuzz, const uint8_t *data, size_t size) {
 	} else if (op < 0xf8 && fuzz->witness != NULL) {
 		int err = oriel_client_request_snapshot(fuzz->witness, argument & 3, &token);
 		must(err == 0 || err == -EAGAIN, "no request");
+	} else if (op < 0xff && fuzz->witness != NULL) {
+		type(fuzz, op, argument);
 	} else if (op == 0xff) {
 		reattach(fuzz);
 	}
