@@ -33,7 +33,7 @@ enum oriel_report_kind {
 /** Who waits for a report: its sender, and the sync before which it was sent. */
 struct oriel_report_owner {
 	struct oriel_sender *sender; // NULL: nobody
-	uint32_t epoch;
+	uint64_t epoch;
 };
 
 struct oriel_report {

@@ -30,9 +30,9 @@ struct oriel_sender {
 	bool holds_key[ORIEL_INPUT_N_CODES];
 	bool holds_button[MAX_SCANOUTS][BTN_EXTRA - BTN_LEFT + 1];
 
-	// Free-running, masked at use.
-	uint32_t epoch;       // of what is sent now
-	uint32_t first_epoch; // whose sync was not answered yet; epoch: all were
+	// Free-running, masked at use: they never wrap.
+	uint64_t epoch;       // of what is sent now
+	uint64_t first_epoch; // whose sync was not answered yet; epoch: all were
 	uint32_t n_waiting[N_EPOCHS];
 	uint32_t tokens[N_EPOCHS];
 	uint32_t n_dropped; // since the last answer
