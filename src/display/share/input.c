@@ -128,15 +128,14 @@ int oriel_share_client_handle_input(struct oriel_share_client *client, uint16_t 
 
 void oriel_share_client_queue_dones(struct oriel_share_client *client) {
 	const uint32_t size = oriel_share_get_message_size(ORIEL_SHARE_INPUT_DONE);
-	uint32_t n = 0;
-	while (n < client->n_dones && oriel_fd_output_has_room(&client->out, size, 0)) {
+	if (!oriel_fd_output_has_room(&client->out, (size_t)client->n_dones * size, 0)) {
+		return; // there will be for all of them
+	}
+	for (uint32_t i = 0; i < client->n_dones; i++) {
 		struct oriel_writer w = oriel_fd_output_begin(&client->out);
-		oriel_share_encode_input_done(&w, &client->dones[n++]);
+		oriel_share_encode_input_done(&w, &client->dones[i]);
 		oriel_fd_output_end_take(&client->out, &w, -1);
 	}
-	client->n_dones -= n;
-	client->n_syncs -= n;
-	for (uint32_t i = 0; n > 0 && i < client->n_dones; i++) {
-		client->dones[i] = client->dones[i + n];
-	}
+	client->n_syncs -= client->n_dones;
+	client->n_dones = 0;
 }

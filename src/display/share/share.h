@@ -189,7 +189,7 @@ ORIEL_MUST_CHECK
 int oriel_share_client_handle_input(struct oriel_share_client *client, uint16_t type,
 		struct oriel_reader *r, const char **ret_reason);
 
-/** Queue the answers to INPUT_SYNC that are due, as many as there is room for. */
+/** Queue the answers to INPUT_SYNC that are due, if there is room for all. */
 void oriel_share_client_queue_dones(struct oriel_share_client *client);
 
 /*
