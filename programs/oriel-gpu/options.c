@@ -37,9 +37,13 @@ void options_print_help(void) {
 	      "  -f, --fd=N                   serve the VMM on this connected socket, then exit\n"
 	      "      --once                   exit when the first VMM goes\n"
 	      "      --display-socket=PATH    let viewers connect to this socket\n"
-	      "      --keyboard-socket=PATH, --tablet-socket=PATH  serve input devices there\n"
-	      "      --control-socket=PATH    answer 'oriel status' at this socket\n"
-	      "      --heads=N, --size=WxH    outputs, 1 to 16; their size, else 1280x800\n"
+	      "      --keyboard-socket=PATH, --tablet-socket=PATH  serve input devices there\n",
+			stdout);
+	if (oriel_control_is_built()) {
+		fputs("      --control-socket=PATH    answer 'oriel status' at this socket\n",
+				stdout);
+	}
+	fputs("      --heads=N, --size=WxH    outputs, 1 to 16; their size, else 1280x800\n"
 	      "      --head=WxH[@HZ][,...]    one head; also dpi=N, mm=WxH, name=, serial=\n"
 	      "      --qemu-display=HOW       pixels, dmabuf or off; default: pixels\n"
 	      "      --renderer=GPU           3D: auto, software, node:PATH, pci:ADDR or egl:N\n"

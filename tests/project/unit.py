@@ -47,7 +47,8 @@ def verify(unit, folder):
 def serve(unit, program, folder):
     sockets = folder / "oriel" / NAME
     sockets.mkdir(parents=True)
-    with subprocess.Popen(command_of(unit.read_text(), program, folder), stdin=subprocess.DEVNULL,
+    command = command_of(unit.read_text(), program, folder)
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True) as process:
         said = ""
         for line in process.stderr:
@@ -59,8 +60,9 @@ def serve(unit, program, folder):
         process.communicate(timeout=60)
     if process.returncode != 0:
         sys.exit(f"oriel-gpu ends with status {process.returncode}: {said}")
-    if not {"gpu.sock", "display.sock", "control.sock", "keyboard.sock"} <= there:
-        sys.exit(f"there is only {sorted(there)}")
+    wanted = {word.rpartition("/")[2] for word in command if word.endswith(".sock")}
+    if not {"gpu.sock", "display.sock", "keyboard.sock"} <= wanted or wanted != there:
+        sys.exit(f"{sorted(wanted)} are wanted, {sorted(there)} are there")
 
 
 def main():
