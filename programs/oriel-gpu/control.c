@@ -59,7 +59,7 @@ static void get_facts(void *user, struct oriel_control_facts *facts) {
 	const struct control_subject *subject = &((struct control *)user)->subject;
 	facts->has_vmm = vmm_is_connected(subject->vmm);
 	facts->vmm_since_ns = subject->vmm->since_ns;
-	facts->vmm_display = subject->serves_vmm_display ? "pixels" : "off";
+	facts->vmm_display = subject->vmm_display;
 	facts->renderer_name = subject->renderer_name;
 	if (facts->has_vmm) {
 		describe(subject->vmm->pid, &facts->vmm);

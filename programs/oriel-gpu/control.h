@@ -18,7 +18,7 @@ struct control_subject {
 	const struct supervisor *supervisor;
 	const struct input *input;
 	const char *renderer_name; // NULL: 2D only
-	bool serves_vmm_display;
+	const char *vmm_display;   // how the VMM's own display is served
 };
 
 /** All zeros is one that was never begun. */

@@ -241,7 +241,9 @@ static int start_control_socket(struct program *program, const struct options *o
 		.supervisor = &program->supervisor,
 		.input = &program->input,
 		.renderer_name = options->renderer,
-		.serves_vmm_display = options->qemu_display,
+		.vmm_display = options->qemu_dmabufs   ? "dmabuf"
+			       : options->qemu_display ? "pixels"
+						       : "off",
 	};
 	struct oriel_control_options control_options = {
 		.loop = program->loop,

@@ -64,7 +64,7 @@ struct oriel_control_facts {
 	bool has_vmm;
 	struct oriel_control_peer vmm;
 	uint64_t vmm_since_ns;     // of CLOCK_MONOTONIC
-	const char *vmm_display;   // "pixels", "off"
+	const char *vmm_display;   // "pixels", "dmabuf", "off"
 	const char *renderer_name; // what was asked for, "auto"; NULL: none
 	struct oriel_control_peer renderer;
 	struct oriel_control_input inputs[ORIEL_CONTROL_MAX_INPUTS];
