@@ -31,7 +31,9 @@ static int look(const struct patch *patches, size_t n, const char *suffix, struc
 	assert_true(fd >= 0);
 	memset(bytes, 0, sizeof(bytes));
 	for (size_t i = 0; i < n; i++) {
-		memcpy(bytes + patches[i].offset, patches[i].bytes, patches[i].len);
+		if (patches[i].len > 0) {
+			memcpy(bytes + patches[i].offset, patches[i].bytes, patches[i].len);
+		}
 	}
 	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
 	close(fd);
