@@ -290,6 +290,22 @@ class DryRun(Case):
             qemu = self.commands(*args)["qemu"]
             self.assertEqual(qemu[qemu.index("-name") + 1], name)
 
+    def test_firmware_of_a_compressed_disk(self):
+        """qemu-img looks into it: UEFI, if its partition table has what that starts."""
+        if shutil.which("qemu-img") is None or not list(pathlib.Path("/usr/share").glob("OVMF/*")):
+            self.skipTest("there is no qemu-img, or no OVMF")
+        raw = bytearray(1 << 20)
+        raw[510:512], raw[512:520] = b"\x55\xaa", b"EFI PART"
+        raw[1024:1040] = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
+        for size, is_uefi in ((len(raw), True), (1024, False)):
+            with self.subTest(size):
+                (self.root / "raw").write_bytes(raw[:size] + bytes(len(raw) - size))
+                subprocess.run(["qemu-img", "convert", "-q", "-c", "-O", "qcow2",
+                                self.root / "raw", self.disk], timeout=DEADLINE_S, check=True)
+                qemu = self.commands()["qemu"]
+                self.assertEqual(any("if=pflash" in word for word in qemu), is_uefi)
+                self.assertIn(f"if=none,id=disk0,format=qcow2,discard=unmap,file={self.disk}", qemu)
+
     def test_a_path_with_commas(self):
         disk = self.root / "a,b.img"
         self.disk.rename(disk)

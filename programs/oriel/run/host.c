@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "oriel/doctor/doctor.h"
+#include "oriel/run/image.h"
 #include "oriel/run/say.h"
 
 #include <arpa/inet.h>
@@ -260,6 +261,26 @@ int host_look(const struct run_options *options, struct host *ret) {
 		err = find_own("oriel-vnc", "--display=none", ret->vnc_program);
 	}
 	return err == 0 ? look_at_qemu(options, ret) : err;
+}
+
+bool host_finds_uefi(const char *path) {
+	char program[PATH_MAX];
+	int fd = find_in_path("qemu-img", program) == 0 ? memfd_create("oriel-disk", 0) : -1;
+	if (fd < 0) {
+		return false;
+	}
+	char from[PATH_MAX + 8], to[64];
+	snprintf(from, sizeof(from), "if=%s", path);
+	snprintf(to, sizeof(to), "of=/dev/fd/%d", fd);
+	// Not more than a partition table; of another file, which it may rest upon, nothing new.
+	char *const argv[] = { program, "dd", "-U", "-f", "qcow2", "-O", "raw", "bs=4096",
+		"count=8", from, to, NULL };
+	struct answer answer;
+	ask(argv, &answer, "qemu-img");
+	const bool found = answer.failure[0] == '\0' && image_boots_uefi(fd);
+	answer_finish(&answer);
+	oriel_fd_close(&fd);
+	return found;
 }
 
 /** Returns 0 or -errno. */

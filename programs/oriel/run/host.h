@@ -33,6 +33,9 @@ struct host {
 ORIEL_MUST_CHECK
 int host_look(const struct run_options *options, struct host *ret);
 
+/** Look into a qcow2 image, if there is qemu-img to unpack its beginning: does UEFI start it? */
+bool host_finds_uefi(const char *path);
+
 /**
  * The port of 127.0.0.1 for a viewer, into ret: the one asked for, if it is free; else 0 for the
  * web, and for VNC the first that is free from 5900 on. Returns 0, or -EADDRINUSE after saying so.

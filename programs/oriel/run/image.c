@@ -172,6 +172,10 @@ static bool has_boot_entry(int fd) {
 	return false;
 }
 
+bool image_boots_uefi(int fd) {
+	return has_system_partition(fd) || has_boot_entry(fd);
+}
+
 int image_look(const char *text, bool is_written, struct image *ret, char *reason, size_t size) {
 	struct image image = { .format = IMAGE_RAW };
 	int err = split(text, &image, reason, size);
@@ -195,7 +199,7 @@ int image_look(const char *text, bool is_written, struct image *ret, char *reaso
 		err = judge(head, image.path, &image, reason, size);
 	}
 	if (err == 0 && image.format == IMAGE_RAW) {
-		image.boots_uefi = has_system_partition(fd) || has_boot_entry(fd);
+		image.boots_uefi = image_boots_uefi(fd);
 	}
 	oriel_fd_close(&fd);
 	if (err == 0) {

@@ -35,6 +35,9 @@ struct image {
 ORIEL_MUST_CHECK
 int image_look(const char *text, bool is_written, struct image *ret, char *reason, size_t size);
 
+/** Whether a disk or CD has what UEFI starts. fd is the bare image, or its beginning. */
+bool image_boots_uefi(int fd);
+
 /** As QEMU calls it. */
 const char *image_format_name(enum image_format format);
 

@@ -89,6 +89,13 @@ static int look(struct request *request) {
 		err = host_look(options, &request->host);
 	}
 	if (err == 0) {
+		struct image *disk = &request->disks[0];
+		const bool asks = options->firmware == RUN_FIRMWARE_AUTO &&
+				  options->cdrom == NULL && options->kernel == NULL &&
+				  request->host.firmware[0] != '\0';
+		if (asks && options->n_disks > 0 && disk->format == IMAGE_QCOW2) {
+			disk->boots_uefi = host_finds_uefi(disk->path);
+		}
 		request->host.is_uefi = plan_is_uefi(options, request->disks,
 				options->cdrom != NULL ? &request->cdrom : NULL,
 				request->host.firmware[0] != '\0');
@@ -123,9 +130,11 @@ static void say_machine(const struct request *request) {
 		say("%s: without KVM, so it is slow (%s)", request->name, host->no_kvm);
 	}
 	for (uint32_t i = 0; i < options->n_disks; i++) {
-		say("disk %s: %s%s", request->disks[i].path,
-				image_format_name(request->disks[i].format),
-				i == 0 && host->is_uefi ? ", started by UEFI" : "");
+		say("disk %s: %s", request->disks[i].path,
+				image_format_name(request->disks[i].format));
+	}
+	if (options->gpu != RUN_GPU_OFF && options->kernel == NULL && !host->is_uefi) {
+		say("a BIOS starts it: the screen is empty until the guest's driver draws");
 	}
 	if (options->gpu == RUN_GPU_AUTO) {
 		say("%s (%s)", host->has_3d ? "the guest has OpenGL" : "the guest has 2D only",
@@ -139,6 +148,11 @@ static void say_ready(const struct machine *machine, const struct request *reque
 		fflush(stdout);
 	} else if (request->options.gpu != RUN_GPU_OFF) {
 		say("its screen: oriel shot --socket=%s/display.sock FILE.png",
+				request->place.path);
+	}
+	if (request->options.n_heads > 1 && machine->url[0] != '\0') {
+		say("that is screen 0; oriel vnc --socket=%s/display.sock --web=127.0.0.1:0 "
+		    "--head=1 shows the next",
 				request->place.path);
 	}
 	say("Ctrl-C powers it down");
