@@ -6,6 +6,7 @@ no oriel shot. Both are started when first needed and stay for the next case, un
 """
 
 import pathlib
+import re
 import subprocess
 
 import machine
@@ -62,6 +63,11 @@ def find_children(parent):
         if int(ppid) == parent and state != "Z":
             found.append(int(path.parent.name))
     return found
+
+
+def in_guest(name):
+    """What a file is called there: a library by the name that programs look for."""
+    return re.sub(r"(\.so\.\d+\.\d+)\.\d+$", r"\1", name)
 
 
 class Lab:
@@ -138,7 +144,8 @@ class Lab:
 
     def programs(self):
         """What the guest gets beside its system."""
-        return {"init": self.options.agent, **{path.name: path for path in self.options.add}}
+        return {"init": self.options.agent,
+                **{in_guest(path.name): path for path in self.options.add}}
 
     def window(self):
         """What shows QEMU's display: its option, and environment variables."""

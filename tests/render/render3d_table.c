@@ -6,8 +6,11 @@
 #include "render/render3d_picture.h"
 
 #include <errno.h>
+#include <linux/dma-buf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 static void test_capsets(void **state) {
@@ -394,6 +397,77 @@ static void test_images(void **state) {
 	oriel_fd_close(&fd);
 }
 
+/** Export a resource. Returns the error; *ret is to be released. */
+static int export_file(uint32_t resource_id, uint32_t width, uint32_t height,
+		struct oriel_dmabuf **ret) {
+	struct rig_op own = { 0 };
+	own.op.type = ORIEL_RENDER3D_EXPORT;
+	own.op.resource_id = resource_id;
+	own.op.exported = (struct oriel_render3d_export){ .wants_file = true,
+		.format = oriel_format_get(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM),
+		.width = width,
+		.height = height };
+	rig_submit(&rig, &own);
+	rig_wait(&rig, &own);
+	*ret = own.op.exported.dmabuf;
+	return own.err;
+}
+
+/** Whether a dma-buf shows the pattern; the guest's B, G and R may lie in another order there. */
+static void check_exported(const struct oriel_dmabuf *dmabuf) {
+	const struct oriel_dmabuf_layout *layout = &dmabuf->layout;
+	const struct oriel_format *format = layout->format;
+	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ };
+	assert_int_equal(ioctl(dmabuf->fd, DMA_BUF_IOCTL_SYNC, &sync), 0);
+	const uint8_t *map = mmap(NULL, (size_t)layout->size, PROT_READ, MAP_SHARED, dmabuf->fd, 0);
+	assert_true(map != MAP_FAILED);
+	for (uint32_t y = 0; y < 8; y++) {
+		for (uint32_t x = 0; x < 16; x++) {
+			const uint8_t *pixel = map + layout->offset + (size_t)y * layout->stride +
+					       (size_t)x * 4;
+			const uint32_t seen = (uint32_t)pixel[format->i_blue] |
+					      (uint32_t)pixel[format->i_green] << 8 |
+					      (uint32_t)pixel[format->i_red] << 16;
+			CHECK(seen == (picture_pattern(x, y) & 0xffffff), "%u, %u: 0x%x", x, y,
+					seen);
+		}
+	}
+	munmap((void *)(uintptr_t)map, (size_t)layout->size);
+	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ;
+	assert_int_equal(ioctl(dmabuf->fd, DMA_BUF_IOCTL_SYNC, &sync), 0);
+	printf("exported, and mapped: %s\n", format->name);
+}
+
+/** As a file if the renderer says that it can; and what is there is always published. */
+static void test_export(void **state) {
+	(void)state;
+	const struct oriel_render3d_op publish = { .type = ORIEL_RENDER3D_EXPORT,
+		.resource_id = RES };
+	struct oriel_dmabuf *dmabuf = NULL;
+	assert_int_equal(rig_run(&rig, &publish), -ENOENT);
+	assert_int_equal(export_file(RES, 16, 8, &dmabuf), -ENOENT);
+	make_picture(RES, 0);
+	assert_int_equal(rig_run(&rig, &publish), 0);
+	assert_int_equal(export_file(RES, 16, 9, &dmabuf), -EINVAL);
+	assert_int_equal(rig_create_buffer(&rig, OTHER, 16 * 8 * 4), 0);
+	assert_int_equal(export_file(OTHER, 16, 8, &dmabuf), -EINVAL);
+	assert_null(dmabuf);
+	int err = export_file(RES, 16, 8, &dmabuf);
+	if (!rig.renderer->can_export) {
+		assert_int_equal(err, -EOPNOTSUPP);
+		assert_null(dmabuf);
+		return;
+	}
+	assert_int_equal(err, 0);
+	if (oriel_dmabuf_is_linear(dmabuf)) {
+		check_exported(dmabuf);
+		// It lives on when the resource is gone.
+		assert_int_equal(rig_unref(&rig, RES), 0);
+		check_exported(dmabuf);
+	}
+	oriel_dmabuf_release(dmabuf);
+}
+
 int render3d_table_reset(void **state) {
 	(void)state;
 	render3d_rig_reset(&rig);
@@ -421,6 +495,7 @@ int render3d_table_run(const struct render3d_maker *maker) {
 		ROW(test_read_pixels),
 		ROW(test_read_pixels_refused),
 		ROW(test_images),
+		ROW(test_export),
 	};
 #undef ROW
 	if (render3d_rig_create(&rig, maker) != 0) {

@@ -40,8 +40,7 @@ static int make(struct oriel_loop *loop, const char *gpu, struct oriel_renderer3
 }
 
 static int make_any(struct oriel_loop *loop, struct oriel_renderer3d **ret, void *user) {
-	(void)user;
-	return make(loop, NULL, ret);
+	return make(loop, user, ret);
 }
 
 static void test_names(void **state) {
@@ -133,8 +132,10 @@ static void test_video_memory(void **state) {
 	}
 }
 
-int main(void) {
-	const struct render3d_maker maker = { .create = make_any };
+/** An argument names the GPU, as --renderer does; without one it is any. */
+int main(int argc, char **argv) {
+	const struct render3d_maker maker = { .create = make_any,
+		.user = argc > 1 ? argv[1] : NULL };
 	int status = render3d_table_run(&maker);
 	if (status != 0) {
 		return status;

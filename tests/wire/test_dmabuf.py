@@ -6,11 +6,12 @@ Guest blobs need /dev/udmabuf, 3D scanouts a renderer that exports. Where there 
 commands must show the same pictures as pixels. tests/guest runs this inside a guest that has both.
 """
 
+import functools
 import os
 import subprocess
 import unittest
 
-from rig import case, case3d, gpu, gpu3d, picture
+from rig import case, case3d, gpu, gpu3d, picture, viewer
 from rig.gpu import Rect
 from rig.memory import Memory
 from rig.qemu_display import (DMABUF_SCANOUT, DMABUF_SCANOUT2, DMABUF_UPDATE, F_EDID,
@@ -28,6 +29,7 @@ WHOLE = Rect(0, 0, WIDTH, HEIGHT)
 needs_udmabuf = unittest.skipUnless(HAS_UDMABUF, "no /dev/udmabuf here")
 
 
+@functools.lru_cache
 def can_export():
     """Whether the software renderer says that it exports."""
     program = os.path.join(os.path.dirname(os.environ["ORIEL_GPU"]), "oriel-render")
@@ -213,6 +215,49 @@ class Rendered(case3d.Test3D):
         guest.unref(7)
         display.wait_off(0)
         print("3D scanouts went as", "dma-bufs" if exports else "pixels")
+
+
+    def test_viewers(self):
+        """A viewer that asks gets the dma-buf, one that does not gets pixels; snapshots are equal.
+
+        Nothing is exported before somebody asks; a scanout that is set after that is a dma-buf.
+        """
+        exports = can_export()
+        machine, guest = self.begin("--qemu-display=off", display=None)
+        asking = machine.new_viewer(hello=False)
+        asking.hello(features=viewer.FEATURE_DMABUF)
+        self.assertEqual(asking.features, viewer.FEATURE_DMABUF)
+        asking.subscribe()
+        asking.ping()
+        width, height = 100, 60
+        whole = Rect(0, 0, width, height)
+        place = guest.texture(6, width, height, picture.noise(width, height, 6))
+        guest.set_scanout(0, 6, whole)
+        guest.flush(6, whole)
+        screen = picture.opaque(picture.noise(width, height, 6))
+        asking.frame()
+        buffer, shown = asking.configs[0]
+        self.assertEqual((buffer.dmabuf is not None, shown), (exports, whole))
+        if exports:
+            self.assertEqual(buffer.dmabuf.screen(), screen)
+        # Pixels are read back for the one who is new, and for a snapshot.
+        self.assertEqual(asking.snapshot().pixels, screen)
+        plain = machine.new_viewer()
+        plain.subscribe()
+        plain.frame()
+        self.assertEqual(picture.opaque(plain.configs[0][0].crop(whole)), screen)
+        drawn = picture.noise(width, height, 8)
+        guest.memory.write(place, drawn)
+        guest.to_host(6, gpu3d.box_of(whole))
+        guest.flush(6, whole)
+        plain.frame()
+        self.assertEqual(picture.opaque(plain.configs[0][0].crop(whole)), picture.opaque(drawn))
+        self.assertEqual(asking.snapshot().pixels, picture.opaque(drawn))
+        if exports:
+            self.assertEqual(buffer.dmabuf.screen(), picture.opaque(drawn))
+        guest.unref(6)
+        asking.expect(viewer.CONFIG, lambda fields: fields[1] is None)
+        asking.expect(viewer.GONE, lambda fields: fields[0] == buffer.id)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import socket
 import struct
 
 from . import wait
+from .dmabuf import DmaBuf
 from .gpu import Rect
 
 MAGIC = 0x4C49524F
@@ -17,6 +18,7 @@ WELCOME, ERROR, BUFFER, GONE, CONFIG = 0x101, 0x102, 0x103, 0x104, 0x105
 FRAME, CURSOR_IMAGE, CURSOR, SNAPSHOT, PONG = 0x106, 0x107, 0x108, 0x109, 0x10A
 KEY, POINTER, BUTTON, WHEEL, INPUT_SYNC, INPUT_DONE = 0x40, 0x41, 0x42, 0x43, 0x44, 0x140
 SET_SIZE, SIZE_SET = 0x50, 0x150
+BUFFER_DMABUF = 1
 FEATURE_DMABUF, FEATURE_INPUT, FEATURE_SIZES = 1, 2, 4
 
 PROTOCOL, VERSION, TOO_MANY_CLIENTS, OVER_BUDGET, NO_SUCH_SCANOUT, SCANOUT_OFF = 1, 2, 3, 4, 5, 6
@@ -62,6 +64,12 @@ class Buffer:
     def __init__(self, fields, fd):
         (self.id, self.flags, self.size, self.stride, self.fourcc, self.width, self.height,
          self.modifier, self.offset) = fields
+        self.dmabuf = None
+        if self.flags & BUFFER_DMABUF:
+            self.dmabuf = DmaBuf(fd, self.width, self.height, self.stride, self.fourcc,
+                                 self.modifier, offset=self.offset)
+            self.map = self.dmabuf
+            return
         self.seals = fcntl.fcntl(fd, F_GET_SEALS)
         self.writable = can_map_writable(fd, self.size)
         if os.fstat(fd).st_size < self.size:
