@@ -3,6 +3,7 @@
 #include "oriel/command.h"
 
 #include "common/arguments.h"
+#include "common/parse.h"
 #include "oriel/input/keymap.h"
 #include "oriel/input/typist.h"
 
@@ -10,10 +11,15 @@
 #include <linux/input-event-codes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#define DEFAULT_DELAY_MS 10u
+#define MAX_DELAY_MS 10000u
 
 struct options {
 	struct place_wanted place;
 	const char *keymap;
+	uint32_t delay_ms; // between characters
 	bool help;
 };
 
@@ -31,24 +37,37 @@ static void print_help(void) {
 	      "  -n, --name=NAME      or the machine's name\n"
 	      "      --keymap=LAYOUT  the layout that the guest is set to, as xkb names it, with\n"
 	      "                       its variant: de, de:nodeadkeys; default: us\n"
+	      "      --delay=MS       milliseconds between characters; default: 10\n"
 	      "  -h, --help           print this\n"
 	      "\n" PLACE_HELP "\n"
 	      "Exit status: 0 if the guest took it, 1 if not, 2 for wrong usage.\n",
 			stdout);
 }
 
-enum { OPTION_KEYMAP = 256 };
+enum { OPTION_KEYMAP = 256, OPTION_DELAY };
 
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, 's' },
 	{ "name", required_argument, NULL, 'n' },
 	{ "keymap", required_argument, NULL, OPTION_KEYMAP },
+	{ "delay", required_argument, NULL, OPTION_DELAY },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
+/* It names the syntax when it says what is wrong, as the syntax names it. */
+static int handle_option(void *options, int option);
+
+static const struct arguments_syntax syntax = {
+	.command = "oriel type",
+	.short_options = ":s:n:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
 static int handle_option(void *user, int option) {
 	struct options *options = user;
+	uint64_t number;
 	switch (option) {
 	case 's':
 		options->place.socket = optarg;
@@ -59,21 +78,21 @@ static int handle_option(void *user, int option) {
 	case OPTION_KEYMAP:
 		options->keymap = optarg;
 		return 0;
+	case OPTION_DELAY:
+		if (oriel_parse_number(optarg, MAX_DELAY_MS, &number) < 0) {
+			return arguments_fail(&syntax, NULL,
+					"--delay needs a number of milliseconds from 0 to 10000");
+		}
+		options->delay_ms = (uint32_t)number;
+		return 0;
 	default: // 'h'
 		options->help = true;
 		return 0;
 	}
 }
 
-static const struct arguments_syntax syntax = {
-	.command = "oriel type",
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static int parse(int argc, char **argv, struct options *ret) {
-	struct options options = { .keymap = "us" };
+	struct options options = { .keymap = "us", .delay_ms = DEFAULT_DELAY_MS };
 	int err = arguments_parse(&syntax, argc, argv, &options);
 	if (err < 0) {
 		return err;
@@ -146,7 +165,22 @@ static int hold(struct typist *typist, struct held *held, bool shift, bool altgr
 	return err;
 }
 
-static int type_text(struct typist *typist, const struct keymap *keymap, const char *text) {
+/**
+ * Give the guest's programs time for a character. The device loses none, but a guest that types
+ * faster than its programs read loses keys itself: Linux keeps 64 events for each reader.
+ */
+static int pause_typing(struct typist *typist, uint32_t delay_ms) {
+	if (delay_ms == 0) {
+		return 0;
+	}
+	int err = typist_sync(typist);
+	const struct timespec delay = { delay_ms / 1000, (long)(delay_ms % 1000) * 1000000 };
+	(void)nanosleep(&delay, NULL); // shorter, if a signal comes
+	return err;
+}
+
+static int type_text(struct typist *typist, const struct keymap *keymap,
+		const struct options *options, const char *text) {
 	struct held held = { 0 };
 	uint32_t character;
 	int err = 0;
@@ -161,6 +195,9 @@ static int type_text(struct typist *typist, const struct keymap *keymap, const c
 		}
 		if (err == 0) {
 			err = typist_send_key(typist, stroke.key, false);
+		}
+		if (err == 0) {
+			err = pause_typing(typist, options->delay_ms);
 		}
 	}
 	if (err == 0) {
@@ -192,7 +229,7 @@ int run_type(int argc, char **argv) {
 	struct typist typist;
 	err = typist_open(&typist, syntax.command, &options.place);
 	if (err == 0) {
-		err = type_text(&typist, keymap, text);
+		err = type_text(&typist, keymap, &options, text);
 		typist_close(&typist);
 	}
 	keymap_destroy(keymap);
