@@ -171,8 +171,8 @@ static int parse_header_line(struct piece line, struct http_request *request,
 }
 
 /** All lines; the last one's end is the first half of the empty line. */
-static int parse_lines(const char *bytes, size_t size, struct http_request *request) {
-	struct upgrade upgrade = { 0 };
+static int parse_lines(const char *bytes, size_t size, struct http_request *request,
+		struct upgrade *upgrade) {
 	const char *end = bytes + size;
 	for (int i = 0; bytes < end; i++) {
 		const char *cr = memchr(bytes, '\r', (size_t)(end - bytes));
@@ -182,23 +182,24 @@ static int parse_lines(const char *bytes, size_t size, struct http_request *requ
 			return -EBADMSG;
 		}
 		int err = i == 0 ? parse_request_line(line, request)
-				 : parse_header_line(line, request, &upgrade);
+				 : parse_header_line(line, request, upgrade);
 		if (err < 0) {
 			return err;
 		}
 		bytes = cr + 2;
 	}
-	if (request->host[0] == '\0') {
-		return -EBADMSG;
+	return request->host[0] != '\0' ? 0 : -EBADMSG;
+}
+
+/** What several headers mean together. */
+static void judge_upgrade(const struct upgrade *upgrade, struct http_request *request) {
+	request->upgrade = http_list_has(upgrade->upgrade, "websocket") &&
+			   http_list_has(upgrade->connection, "upgrade");
+	request->has_key = upgrade->key[0] != '\0';
+	request->is_version_13 = strcmp(upgrade->version, "13") == 0;
+	if (strncmp(upgrade->authorization, "Bearer ", 7) == 0) {
+		strcpy(request->token, upgrade->authorization + 7);
 	}
-	request->upgrade = http_list_has(upgrade.upgrade, "websocket") &&
-			   http_list_has(upgrade.connection, "upgrade");
-	request->has_key = upgrade.key[0] != '\0';
-	request->is_version_13 = strcmp(upgrade.version, "13") == 0;
-	if (strncmp(upgrade.authorization, "Bearer ", 7) == 0) {
-		strcpy(request->token, upgrade.authorization + 7);
-	}
-	return 0;
 }
 
 int http_parse(const char *bytes, size_t size, struct http_request *ret) {
@@ -219,10 +220,14 @@ int http_parse(const char *bytes, size_t size, struct http_request *ret) {
 		return -EOVERFLOW;
 	}
 	struct http_request request = { .size = used };
-	int err = parse_lines(bytes, used - 2, &request);
-	if (err < 0) {
-		return err;
+	struct upgrade upgrade = { 0 };
+	int err = parse_lines(bytes, used - 2, &request, &upgrade);
+	if (err == 0) {
+		judge_upgrade(&upgrade, &request);
+		*ret = request;
 	}
-	*ret = request;
-	return 0;
+	// They may have a token in them.
+	explicit_bzero(&request, sizeof(request));
+	explicit_bzero(&upgrade, sizeof(upgrade));
+	return err;
 }

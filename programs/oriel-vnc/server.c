@@ -201,6 +201,26 @@ static int open_web(struct server *server) {
 	return 0;
 }
 
+/** Say where the doors are, and keep no copy of it: the URL has the token in it. */
+static int open_doors(struct server *server) {
+	char buffer[BUFSIZ];
+	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+	int err = 0;
+	if (server->options->has_listen) {
+		err = open_vnc(server);
+	}
+	if (err == 0 && server->options->has_web) {
+		err = open_web(server);
+	}
+	if (fflush(stdout) != 0 && err == 0) {
+		err = oriel_errno();
+		fprintf(stderr, PROGRAM ": standard output: %s\n", strerror(-err));
+	}
+	setvbuf(stdout, NULL, _IONBF, 0);
+	explicit_bzero(buffer, sizeof(buffer));
+	return err;
+}
+
 int server_open(struct server *server) {
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	int err = server->epoll_fd < 0 ? oriel_errno() : 0;
@@ -214,17 +234,7 @@ int server_open(struct server *server) {
 		fprintf(stderr, PROGRAM ": cannot wait for anything: %s\n", strerror(-err));
 		return err;
 	}
-	if (server->options->has_listen) {
-		err = open_vnc(server);
-	}
-	if (err == 0 && server->options->has_web) {
-		err = open_web(server);
-	}
-	if (err == 0 && fflush(stdout) != 0) {
-		err = oriel_errno();
-		fprintf(stderr, PROGRAM ": standard output: %s\n", strerror(-err));
-	}
-	return err;
+	return open_doors(server);
 }
 
 /** Accept a TCP connection. Returns its descriptor, or -1. */

@@ -81,9 +81,9 @@ uint32_t web_get_events(const struct web_connection *connection) {
 }
 
 /** Whether text is the token. Takes as long for any text of its length. */
-static bool is_token(const struct web *web, const char *text) {
+static bool is_token(const struct web *web, const char *text, size_t len) {
 	uint8_t different = 0;
-	if (strlen(text) != sizeof(web->token) - 1) {
+	if (len != sizeof(web->token) - 1) {
 		return false;
 	}
 	for (size_t i = 0; i < sizeof(web->token) - 1; i++) {
@@ -94,17 +94,15 @@ static bool is_token(const struct web *web, const char *text) {
 
 /** Whether a WebSocket's protocols, "binary, oriel.TOKEN", have the token. */
 static bool has_token(const struct web *web, const char *protocols) {
-	char word[HTTP_MAX_VALUE];
 	while (*protocols != '\0') {
 		protocols += strspn(protocols, " \t,");
 		size_t len = strcspn(protocols, " \t,");
-		memcpy(word, protocols, len); // protocols fits, so this does
-		word[len] = '\0';
-		protocols += len;
-		if (strncmp(word, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0 &&
-				is_token(web, word + strlen(TOKEN_PREFIX))) {
+		if (strncmp(protocols, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0 &&
+				is_token(web, protocols + strlen(TOKEN_PREFIX),
+						len - strlen(TOKEN_PREFIX))) {
 			return true;
 		}
+		protocols += len;
 	}
 	return false;
 }
@@ -189,7 +187,7 @@ static void answer_file(const struct web *web, struct web_connection *connection
 /** The page asks whether its token is the right one, which a WebSocket's failure cannot tell it. */
 static void answer_check(const struct web *web, struct web_connection *connection,
 		const struct http_request *request) {
-	if (is_token(web, request->token)) {
+	if (is_token(web, request->token, strlen(request->token))) {
 		answer_text(connection, "200 OK", "It is the right token.\n");
 	} else {
 		answer_text(connection, "403 Forbidden", "The token is wrong.\n");
@@ -264,14 +262,15 @@ static enum web_outcome read_request(const struct web *web, struct web_connectio
 		answer_text(connection, "400 Bad Request", "That is not HTTP/1.1.\n");
 		break;
 	}
-	explicit_bzero(bytes, (size_t)n);
-	explicit_bzero(&request.protocols, sizeof(request.protocols));
 	if (outcome == WEB_GO_ON) {
 		// It is ours, and answered: out of the socket with it, or closing would look like a
 		// failure to the other side.
 		ssize_t taken = recv(connection->fd, bytes, request.size, MSG_DONTWAIT);
 		(void)taken;
 	}
+	// The next viewer's process begins with a copy of this memory.
+	explicit_bzero(bytes, sizeof(bytes));
+	explicit_bzero(&request, sizeof(request));
 	return outcome;
 }
 

@@ -90,8 +90,9 @@ class Client:
         self.has_key_codes = False
         self.rects = []         # of the last update
         self.shake_hands(encrypt, version)
-        self.set_format()
-        self.set_encodings(encodings)
+        if encodings is not None:
+            self.set_format()
+            self.set_encodings(encodings)
 
     def close(self):
         self.stream.close()

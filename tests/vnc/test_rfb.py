@@ -251,6 +251,19 @@ class Sizes(lab.VncTest):
                 machine.guest.show(0, 2 + i, width, height, pixels)
                 self.check_pixels(client, width, height, pixels)
 
+    def test_early_change(self):
+        """A size that changes before the viewer has said that it can follow."""
+        machine = self.machine()
+        vnc = self.vnc(machine)
+        client = self.connect(vnc, None)
+        self.assertEqual((client.width, client.height), (1280, 800))
+        machine.guest.show(0, 2, 90, 70, picture.noise(90, 70, 2))
+        watcher = self.connect(vnc)
+        self.check_pixels(watcher, 90, 70, picture.noise(90, 70, 2))
+        client.set_format()
+        client.set_encodings((rfb.RAW, rfb.DESKTOP_SIZE))
+        self.check_pixels(client, 90, 70, picture.noise(90, 70, 2))
+
     def test_viewer_that_cannot_follow(self):
         """It is ended, and the log says why; others go on."""
         machine = self.machine()

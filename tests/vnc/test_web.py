@@ -137,6 +137,7 @@ class Requests(WebTest):
         held = [self.site.connect() for _ in range(100)]
         self.assertEqual(self.site.request("/").status, 200)
         self.assertTrue(held[0].is_closed())
+        self.assertLess(len(os.listdir(f"/proc/{self.program.process.pid}/fd")), 32 + 16)
         for stream in held:
             stream.close()
 
@@ -181,6 +182,33 @@ class Tokens(WebTest):
         client.close()
         other.wait_log("LibVNCServer")
         self.assertNotIn(site.token, other.log())
+
+
+    def test_no_viewer_has_it(self):
+        """The process of a viewer at the other door does not have the token in its memory, although
+        it began as a copy of one that has just read it."""
+        other = self.vnc(self.host, "--web=127.0.0.1:0", "--listen=127.0.0.1:0", n_doors=2)
+        site = web.Site(other.doors["web"])
+        site.request("/check", headers=[f"Authorization: Bearer {site.token}"])
+        self.assertEqual(site.refused(Sec_WebSocket_Protocol=f"x, oriel.{site.token}"), 403)
+        client = self.connect(other)
+        client.request(incremental=False)
+        client.update()
+        self.assertIn(site.token.encode(), memory_of(other.process.pid))
+        pid, = other.children()
+        self.assertNotIn(site.token.encode(), memory_of(pid))
+
+
+def memory_of(pid):
+    """All that a process can write to."""
+    parts = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            start, end = (int(number, 16) for number in line.split()[0].split("-"))
+            if line.split()[1].startswith("rw"):
+                memory.seek(start)
+                parts.append(memory.read(end - start))
+    return b"".join(parts)
 
 
 class WebSockets(WebTest):
