@@ -33,7 +33,11 @@ class Daemon:
         self.main = None
         self.judged = False
         self.stderr = os.memfd_create("stderr", os.MFD_CLOEXEC)
-        self.process = self.start(list(options))
+        try:
+            self.process = self.start(list(options))
+        except OSError:
+            shutil.rmtree(self.folder)
+            raise
         self.pidfd = os.pidfd_open(self.process.pid)
 
     def start(self, options):
