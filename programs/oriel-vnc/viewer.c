@@ -233,6 +233,11 @@ static int update(struct viewer *viewer) {
 	if (client->sock >= 0) {
 		rfbUpdateClient(client);
 	}
+	// A frame that came while one was taken that changed nothing: the viewer still waits for an
+	// update, so nobody but ourselves will call again.
+	if (!oriel_rect_is_empty(&viewer->damage) && !sraRgnEmpty(client->requestedRegion)) {
+		viewer->display_has_more = true;
+	}
 	return 0;
 }
 
