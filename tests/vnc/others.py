@@ -73,7 +73,9 @@ class Desktop:
         reader, writer = os.pipe()
         self.server = subprocess.Popen(
             ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width}x{height}x24", "-fbdir",
-             self.folder, "-nolisten", "tcp"], pass_fds=[writer], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+             self.folder, "-nolisten", "tcp",
+             "-noreset"],  # or it begins anew, without whoever comes just then, when its last goes
+            pass_fds=[writer], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         os.close(writer)
         with os.fdopen(reader) as file:
