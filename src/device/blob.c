@@ -151,9 +151,10 @@ void oriel_blob_fetch(struct oriel_gpu *gpu, uint32_t scanout_id) {
 }
 
 void oriel_blob_drop_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob) {
-	if (!blob->is_blob || blob->dmabuf == NULL) {
+	if (!blob->is_blob) {
 		return;
 	}
+	// A scanout may show one that the blob itself has no more.
 	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
 		const struct oriel_scanout *shown = &gpu->screen.scanouts[i];
 		if (gpu->blobs[i].blob == blob && shown->dmabuf != NULL) {

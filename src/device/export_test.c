@@ -294,6 +294,50 @@ static void test_reset(void **state) {
 	}
 }
 
+/**
+ * A resource that turns out not to be one while a scanout waits for its first picture: there is
+ * none, whatever a renderer says that refuses a resource and then reads it.
+ */
+static void test_a_creation_that_fails_late(void **state) {
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		struct fixture f;
+		begin(&f);
+		f.renderer.base.can_export = i < 2;
+		f.renderer.is_prompt = false;
+		const struct gpu_command create = gpu_create_3d(5, 2, SIDE, SIDE);
+		const struct gpu_command set = gpu_set_scanout(0, 5, all);
+		device_rig_submit(&f.rig, RIG_CONTROL, &create);
+		device_rig_submit(&f.rig, RIG_CONTROL, &set);
+		device_rig_kick(&f.rig, RIG_CONTROL);
+		device_rig_run(&f.rig);
+		assert_int_equal(count(&f, ORIEL_RENDER3D_EXPORT), i < 2 ? 1 : 0);
+		manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_CREATE_RESOURCE, -EINVAL);
+		device_rig_run(&f.rig);
+		manual_renderer3d_finish_all(&f.renderer, i % 2 == 0 ? -ENOENT : 0);
+		device_rig_run(&f.rig);
+		assert_int_equal(device_rig_collect_all(&f.rig, RIG_CONTROL), 2);
+		assert_null(get_scanout(&f)->res);
+		f.renderer.is_prompt = true;
+		assert_int_equal(show(&f, 1, all), OK);
+		finish(&f);
+	}
+}
+
+/** An end of everything while a cursor's picture is being read. */
+static void test_end_with_a_cursor_under_way(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	assert_int_equal(device_rig_type(&f.rig, gpu_create_3d(3, 2, 64, 64)), OK);
+	f.renderer.is_prompt = false;
+	const struct gpu_command update = gpu_update_cursor(0, 3, 0, 0);
+	device_rig_submit(&f.rig, RIG_CURSOR, &update);
+	device_rig_kick(&f.rig, RIG_CURSOR);
+	device_rig_run(&f.rig);
+	finish(&f);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_read),
@@ -304,6 +348,8 @@ int main(void) {
 		cmocka_unit_test(test_flip_to_one_without),
 		cmocka_unit_test(test_loss_and_end),
 		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_a_creation_that_fails_late),
+		cmocka_unit_test(test_end_with_a_cursor_under_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

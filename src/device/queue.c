@@ -26,7 +26,7 @@ bool oriel_gpu_queue_is_started(const struct oriel_gpu_queue *queue) {
 }
 
 void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue) {
-	if (oriel_virtq_is_started(queue->vq)) {
+	if (oriel_gpu_queue_is_started(queue)) {
 		oriel_source_set_pending(queue->turn);
 	}
 }

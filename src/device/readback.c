@@ -143,10 +143,19 @@ static void flip(struct oriel_gpu *gpu, uint32_t scanout_id, const struct oriel_
 	oriel_screen_flush(&gpu->screen, new->image, damage);
 }
 
+/** Whether a scanout still shows what a request on it is about: a resource may fail meanwhile. */
+static bool is_shown(const struct oriel_work *work, const struct oriel_request *req) {
+	return work->gpu->readback.scanouts[req->flush.scanout_id].res == req->res;
+}
+
 static void handle_read(struct oriel_work *work, int err) {
 	struct oriel_request *req = work->req;
 	if (req == NULL) {
 		return; // the guest has moved on
+	}
+	if (err == 0 && !is_shown(work, req)) {
+		oriel_work_finish_request(work, req->res->is_3d ? -ENOENT : 0);
+		return;
 	}
 	if (err < 0 && !req->res->is_3d && (err == -ENOTCONN || !req->res->twin.exists)) {
 		// The twin is no more: the device's own pixels are shown, or will be.
@@ -339,6 +348,10 @@ static void handle_exported(struct oriel_work *work, int err) {
 	res->cannot_be_exported = err < 0 && err != -ENOTCONN;
 	if (req == NULL) {
 		return; // the guest has moved on
+	}
+	if (!is_shown(work, req)) {
+		oriel_work_finish_request(work, err < 0 ? err : -ENOENT);
+		return;
 	}
 	work->req = NULL;
 	req->work = NULL;

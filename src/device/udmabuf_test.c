@@ -388,6 +388,22 @@ static void test_memory_is_given_back(void **state) {
 	}
 }
 
+/** Also from a scanout that shows a dma-buf which the blob has no more: another part had none. */
+static void test_memory_of_a_part_is_given_back(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f, F_SEAL_SHRINK);
+	make_plain_blob(&f, BLOB);
+	assert_int_equal(show(&f, 0, BLOB, whole), OK);
+	const int fd = get_scanout(&f, 0)->dmabuf->fd;
+	assert_int_equal(show(&f, 1, BLOB, (struct oriel_rect){ 0, 1, WIDTH, 9 }), OK);
+	assert_null(get_scanout(&f, 1)->dmabuf);
+	assert_int_equal(device_rig_type(&f.rig, gpu_detach(BLOB)), OK);
+	assert_null(get_scanout(&f, 0)->dmabuf);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	finish(&f);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_gathered),
@@ -399,6 +415,7 @@ int main(void) {
 		cmocka_unit_test(test_only_for_whom_it_is),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_memory_is_given_back),
+		cmocka_unit_test(test_memory_of_a_part_is_given_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

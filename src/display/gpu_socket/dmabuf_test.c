@@ -116,6 +116,25 @@ static void test_flips(void **state) {
 	oriel_dmabuf_release(first);
 }
 
+/** The same dma-buf, of which less is shown: the front-end is told the new size. */
+static void test_smaller_part(void **state) {
+	struct gpu_rig *f = *state;
+	gpu_rig_connect_pumped(f);
+	const struct shown shown = show(f, 0, 1, 0);
+	struct oriel_dmabuf *dmabuf = oriel_dmabuf_hold(shown.dmabuf);
+	gpu_rig_pump(f);
+	const struct oriel_picture part = { .res = shown.res,
+		.src = { 0, 0, 50, 40 },
+		.dmabuf = dmabuf };
+	oriel_screen_set_picture(&f->test.screen, 0, &part);
+	flush(f, shown.res, part.src);
+	gpu_rig_pump(f);
+	assert_int_equal(N_SCANOUTS2(f), 2);
+	assert_int_equal(f->fake.scanouts[0].dmabuf.rect.width, 50);
+	assert_int_equal(f->fake.scanouts[0].dmabuf.rect.height, 40);
+	oriel_dmabuf_release(dmabuf);
+}
+
 /** One DMABUF_UPDATE is under way on a connection, whatever is flushed; what comes is merged. */
 static void test_pace(void **state) {
 	struct gpu_rig *f = *state;
@@ -319,6 +338,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_without_modifiers, setup, gpu_rig_teardown),
 		cmocka_unit_test_setup_teardown(test_with_modifiers, setup, gpu_rig_teardown),
 		cmocka_unit_test_setup_teardown(test_flips, setup, gpu_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_smaller_part, setup, gpu_rig_teardown),
 		cmocka_unit_test_setup_teardown(test_pace, setup, gpu_rig_teardown),
 		cmocka_unit_test_setup_teardown(test_others_go_on, setup, gpu_rig_teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup, gpu_rig_teardown),

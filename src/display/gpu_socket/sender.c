@@ -308,14 +308,19 @@ static bool write_dmabuf(struct oriel_gpu_socket_sender *sender, const struct or
 	if (oriel_rect_is_empty(&rect)) {
 		return false;
 	}
-	if (scanout->told != dmabuf) {
+	const struct oriel_rect picture = picture_of(screen, i);
+	if (scanout->told != dmabuf || scanout->told_width != picture.width ||
+			scanout->told_height != picture.height) {
 		write_dmabuf_scanout(sender, &screen->scanouts[i], i, w, ret);
+		oriel_dmabuf_hold(dmabuf); // it may be the same one
 		oriel_dmabuf_release(scanout->told);
-		scanout->told = oriel_dmabuf_hold(dmabuf);
+		scanout->told = dmabuf;
+		scanout->told_width = picture.width;
+		scanout->told_height = picture.height;
 		scanout->width = 0;
 		scanout->height = 0;
 		scanout->lit = true;
-		rect = picture_of(screen, i);
+		rect = picture;
 	}
 	oriel_gpu_message_encode_dmabuf_update(w, i, &rect);
 	sender->is_update_open = true;

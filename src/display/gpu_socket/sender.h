@@ -40,8 +40,8 @@
 /** All pixels of a picture at most: rows beyond are not shown. QEMU keeps a copy of them. */
 #define ORIEL_GPU_SOCKET_MAX_PICTURE_BYTES (256u * 1024u * 1024u)
 
-/** The largest message: a SCANOUT, the head of an UPDATE, and a band. */
-#define ORIEL_GPU_SOCKET_MAX_MESSAGE (ORIEL_GPU_SOCKET_BAND_BYTES + 64u)
+/** The largest message: a DMABUF_SCANOUT that is off, a SCANOUT, the head of an UPDATE, a band. */
+#define ORIEL_GPU_SOCKET_MAX_MESSAGE (ORIEL_GPU_SOCKET_BAND_BYTES + 128u)
 
 struct oriel_gpu_socket_scanout {
 	struct oriel_rect frame;    // what is left of the part that is going out, band by band
@@ -50,6 +50,7 @@ struct oriel_gpu_socket_scanout {
 	uint32_t width, height;     // of the last SCANOUT on this connection; 0x0: off, or none yet
 	bool lit;                   // the front-end may show a picture, of whatever connection
 	struct oriel_dmabuf *told;  // held: of the last DMABUF_SCANOUT; NULL: it shows pixels
+	uint32_t told_width, told_height; // of it
 
 	bool cursor_changed; // image, hot spot or visibility
 	bool cursor_moved;
