@@ -26,12 +26,31 @@ static void drop_image(struct oriel_gpu *gpu, struct oriel_readback_image *image
 	*image = (struct oriel_readback_image){ 0 };
 }
 
+/** The image of a scanout's that these pixels are, or NULL. */
+static struct oriel_readback_image *find_image(struct oriel_gpu *gpu,
+		const struct oriel_resource *pixels) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
+		for (unsigned int k = 0; k < 2; k++) {
+			struct oriel_readback_image *image = &gpu->readback.scanouts[i].images[k];
+			if (image->image == pixels) {
+				return image;
+			}
+		}
+	}
+	return NULL;
+}
+
 static void handle_image_added(struct oriel_work *work, int err) {
 	// Whoever reads into an image that the renderer does not have is told so then.
 	if (err == 0) {
 		err = oriel_resource_seal(work->res);
 	}
 	if (err < 0) {
+		// Not for displays: viewers could write to it. The next picture gets another one.
+		struct oriel_readback_image *image = find_image(work->gpu, work->res);
+		if (image != NULL) {
+			image->id = 0;
+		}
 		oriel_log(&work->gpu->log, ORIEL_LOG_WARN,
 				"image %" PRIu32 " for read-backs: error %d", work->op.resource_id,
 				err);
@@ -165,6 +184,11 @@ static void handle_read(struct oriel_work *work, int err) {
 	}
 	if (err < 0) {
 		oriel_work_finish_request(work, err);
+		return;
+	}
+	const struct oriel_readback_image *image = find_image(work->gpu, work->res);
+	if (image == NULL || image->id == 0) {
+		oriel_work_finish_request(work, req->res->is_3d ? -ENOMEM : 0);
 		return;
 	}
 	work->req = NULL;
@@ -482,6 +506,10 @@ enum oriel_resp oriel_readback_flush(struct oriel_request *req, struct oriel_res
 
 static void handle_fetched(struct oriel_work *work, int err) {
 	struct oriel_gpu *gpu = work->gpu;
+	struct oriel_readback_image *image = find_image(gpu, work->res);
+	if (err < 0 && image != NULL) {
+		image->stale = all_of(image->image);
+	}
 	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
 		struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[i];
 		if (scanout->fetching != work->res) {
