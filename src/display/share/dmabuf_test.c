@@ -190,6 +190,51 @@ static void test_gone(void **state) {
 	assert_true(peer_said(peer, ""));
 }
 
+/**
+ * The guest flips to another resource, does not flush it, and drops the first, while the client is
+ * still busy with that: what comes next is the other one, and nothing of the first is left.
+ */
+static void test_gone_after_a_flip(void **state) {
+	struct rig *rig = *state;
+	struct peer *peer = join(rig, 1);
+	struct oriel_resource *image = rig_create(rig, 1, 64, 48);
+	struct oriel_resource *guests[2] = { rig_create(rig, 2, 64, 48),
+		rig_create(rig, 3, 64, 48) };
+	rig->limits.dmabufs.limit = 2;
+	for (size_t i = 0; i < 2; i++) {
+		struct oriel_dmabuf *dmabuf = make_dmabuf(image, false);
+		assert_int_equal(oriel_resource_set_dmabuf_take(guests[i], dmabuf), 0);
+	}
+	show(rig, 0, image, guests[0]->dmabuf);
+	assert_true(peer_said(peer, "BUFFER 1 100x80; CONFIG 0: 1 7,8 64x48; "
+				    "FRAME 0: #1 0,0 64x48; "));
+	rig_flush(rig, image, 1, 2, 3, 4);
+	const struct oriel_picture picture = { .res = image,
+		.src = { 0, 0, 64, 48 },
+		.dmabuf = guests[1]->dmabuf,
+		.is_behind = true };
+	oriel_screen_set_picture(&rig->screen, 0, &picture);
+	rig_drop(rig, guests[0]);
+	rig_run(rig);
+	assert_true(peer_said(peer, ""));
+	peer_send_taken(peer, 0, 1);
+	rig_run(rig);
+	assert_true(peer_said(peer, "BUFFER 2 100x80; CONFIG 0: 2 0,0 64x48; "
+				    "FRAME 0: #2 0,0 64x48; GONE 1; "));
+	struct stat a, b;
+	assert_int_equal(fstat(peer->buffer_fds[2], &a), 0);
+	assert_int_equal(fstat(guests[1]->dmabuf->fd, &b), 0);
+	assert_int_equal(a.st_ino, b.st_ino);
+	peer_send_number(peer, ORIEL_SHARE_RELEASED, 1);
+	oriel_screen_set_scanout(&rig->screen, 0, NULL, NULL);
+	rig_drop(rig, guests[1]);
+	rig_run(rig);
+	assert_true(peer_said(peer, "CONFIG 0: 0 0,0 0x0; GONE 2; "));
+	peer_send_number(peer, ORIEL_SHARE_RELEASED, 2);
+	rig_run(rig);
+	assert_int_equal(rig->share->buffers.by_id.len, 0);
+}
+
 /** A snapshot is of pixels: it waits until they are there, and what is behind it waits, too. */
 static void test_snapshot_waits(void **state) {
 	struct rig *rig = *state;
@@ -236,6 +281,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_guest_memory_is_for_nobody, setup,
 				rig_teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_gone_after_a_flip, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot_waits, setup, rig_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

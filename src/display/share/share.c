@@ -221,12 +221,17 @@ static void orphan(struct oriel_share *share, struct oriel_share_buffer *buffer)
 	}
 }
 
+/** Whether clients are shown the resource, or its dma-buf, on a scanout. */
+static bool is_shown(const struct oriel_share_scanout *scanout, const struct oriel_resource *res) {
+	return scanout->res == res || (res->dmabuf != NULL && scanout->dmabuf == res->dmabuf);
+}
+
 static void handle_resource_drop(struct oriel_display *display, struct oriel_resource *res) {
 	struct oriel_share *share = share_of(display);
 	for (uint32_t i = 0; i < display->screen->n_scanouts; i++) {
 		// A scanout that shows it has been turned off; but another resource may have been
 		// set and not been flushed yet. Then that is the one to show.
-		if (share->scanouts[i].res == res) {
+		if (is_shown(&share->scanouts[i], res)) {
 			const struct oriel_scanout *now = &display->screen->scanouts[i];
 			int err = now->res != NULL ? oriel_resource_share(now->res) : -ENOENT;
 			if (err < 0) {
