@@ -142,9 +142,10 @@ static void return_everything(struct oriel_remote *remote, int err) {
 	}
 }
 
-static void ignore_done(struct oriel_render3d_op *op, int err) {
-	(void)op;
+static void release_memory(struct oriel_render3d_op *op, int err) {
 	(void)err; // what depends on it will fail
+	oriel_mem_map_release(op->map);
+	op->map = NULL;
 }
 
 static void try_start(struct oriel_remote *remote) {
@@ -167,8 +168,8 @@ static void try_start(struct oriel_remote *remote) {
 	if (remote->map != NULL) {
 		remote->memory_op = (struct oriel_render3d_op){
 			.type = ORIEL_RENDER3D_SET_MEMORY,
-			.done = ignore_done,
-			.map = remote->map,
+			.done = release_memory,
+			.map = oriel_mem_map_hold(remote->map),
 		};
 		oriel_remote_send_op(remote, &remote->memory_op);
 	}

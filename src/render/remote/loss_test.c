@@ -329,6 +329,80 @@ static void test_memory_is_said_again(void **state) {
 	oriel_memory_destroy(memory);
 }
 
+static struct oriel_mem_map *make_map(uint32_t n_regions) {
+	struct oriel_memory *memory;
+	assert_int_equal(oriel_memory_create(&memory), 0);
+	int fd = memfd_create("guest", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 0x1000), 0);
+	for (uint32_t i = 0; i < n_regions; i++) {
+		assert_int_equal(oriel_memory_add_region_take(memory, 0x10000 * (uint64_t)i, 0x1000,
+						 0, dup(fd)),
+				0);
+	}
+	close(fd);
+	struct oriel_mem_map *map = oriel_memory_hold_map(memory);
+	oriel_memory_destroy(memory);
+	return map;
+}
+
+static void set_memory(struct oriel_mem_map *map) {
+	struct oriel_render3d_op *op = rig_next(&rig, ORIEL_RENDER3D_SET_MEMORY);
+	op->map = map;
+	rig_submit(&rig, op);
+}
+
+/** Receive n descriptors as the renderer, while the socket is filled at the other end. */
+static void receive_files(uint32_t n) {
+	const uint64_t deadline_ns = oriel_now_ns() + UINT64_C(20000000000);
+	for (uint32_t i = 0; i < n; rig_turn(&rig)) {
+		uint8_t bytes[64];
+		size_t size;
+		int fd = -1;
+		int err = oriel_render_link_receive(&rig.peer, bytes, sizeof(bytes), &size, &fd);
+		CHECK(err == 0 || (err == -EAGAIN && oriel_now_ns() < deadline_ns), "%u of %u: %d",
+				i, n, err);
+		if (err == 0) {
+			CHECK(fd >= 0, "message %u has no descriptor", i);
+			close(fd);
+			i++;
+		}
+	}
+}
+
+static int get_lowest_free_fd(void) {
+	int fd = dup(STDIN_FILENO);
+	close(fd);
+	return fd;
+}
+
+/** A new table while the next process is still being sent the last one, which nobody else has. */
+static void test_memory_changes_while_it_is_said_again(void **state) {
+	(void)state;
+	const int lowest_free_fd = get_lowest_free_fd();
+	for (int dies = 0; dies < 2; dies++) {
+		begin(RIG_NONE);
+		rig.greet = rig_say_hello;
+		create();
+		struct oriel_mem_map *many = make_map(ORIEL_MEMORY_MAX_REGIONS);
+		set_memory(many);
+		die_at_once(&rig);
+		rig_wait_for(&rig, &rig.n_lost, 1);
+		assert_int_equal(rig.n_starts, 2);
+		oriel_mem_map_release(many);
+		struct oriel_mem_map *few = make_map(2);
+		set_memory(few);
+		receive_files(ORIEL_MEMORY_MAX_REGIONS + 2);
+		if (dies != 0) {
+			die_at_once(&rig);
+			rig_wait_for(&rig, &rig.n_lost, 2);
+		}
+		rig_finish(&rig);
+		oriel_mem_map_release(few);
+		assert_int_equal(get_lowest_free_fd(), lowest_free_fd);
+	}
+	begin(RIG_CHILD);
+}
+
 static void test_creation_fails(void **state) {
 	(void)state;
 	begin(RIG_NONE);
@@ -361,6 +435,7 @@ int main(void) {
 		TEST(test_a_second_process_that_says_nothing),
 		TEST(test_a_second_process_with_other_capsets),
 		TEST(test_memory_is_said_again),
+		TEST(test_memory_changes_while_it_is_said_again),
 		TEST(test_creation_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

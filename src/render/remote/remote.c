@@ -118,6 +118,7 @@ static void remote_destroy(struct oriel_renderer3d *renderer) {
 	oriel_remote_free_records(remote);
 	oriel_fd_close(&remote->exported_fd);
 	oriel_mem_map_release(remote->map);
+	oriel_mem_map_release(remote->memory_op.map);
 	free(remote->hello);
 	free(remote);
 }

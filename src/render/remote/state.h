@@ -101,8 +101,8 @@ struct oriel_remote {
 	uint32_t n_expected;
 
 	// Guest memory: what the next process must be told.
-	struct oriel_mem_map *map; // held; NULL: none was set
-	struct oriel_render3d_op memory_op;
+	struct oriel_mem_map *map;          // held; NULL: none was set
+	struct oriel_render3d_op memory_op; // its map is held until it comes back
 
 	// The clock of the watchdog stands still while the guest is paused.
 	bool is_paused;
