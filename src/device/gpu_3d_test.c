@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Tests of what 3D adds to the device as a whole: memory that changes when there is none to say so
- * with, the renderer's clock, and a scanout that could not be shown.
+ * with, the renderer's clock, a scanout that could not be shown, and twins that were not made.
  */
 #include "device/gpu_3d.h"
 
@@ -295,6 +295,37 @@ static void test_scanout_in_vain(void **state) {
 	assert_null(get_shown());
 }
 
+/** A twin that is asked for while no renderer runs: there is none, nor after the next start. */
+static void test_twin_without_renderer(void **state) {
+	(void)state;
+	const struct gpu_command transfer =
+			gpu_transfer_3d(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D, 1, 3, SIDE, SIDE);
+	const struct gpu_command ways[] = { gpu_submit_3d(1, 1, 4), transfer };
+	device_rig_create_backed(&rig, 3, SIDE, SIDE);
+	assert_int_equal(device_rig_type(&rig, gpu_set_scanout(0, 3, ALL)), OK);
+	assert_int_equal(device_rig_type(&rig, gpu_ctx_create(1, 0, "")), OK);
+	assert_int_equal(device_rig_type(&rig, gpu_ctx_resource(VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE,
+							       1, 3)),
+			OK);
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(ways); i++) {
+		renderer.prompt_err = -ENOTCONN;
+		assert_int_equal(device_rig_type(&rig, ways[i]), UNSPEC);
+		assert_int_equal(manual_renderer3d_count(&renderer, ORIEL_RENDER3D_CREATE_RESOURCE),
+				1);
+		renderer.prompt_err = 0;
+		manual_renderer3d_forget(&renderer);
+		fake_display_forget(&rig.display);
+		assert_int_equal(device_rig_type(&rig, gpu_transfer(3, ALL, 0)), OK);
+		assert_int_equal(device_rig_type(&rig, gpu_flush(3, ALL)), OK);
+		assert_int_equal(renderer.n_ops, 0);
+		assert_true(rig.display.n_events > 0);
+	}
+	assert_int_equal(device_rig_type(&rig, transfer), OK);
+	assert_int_equal(manual_renderer3d_count(&renderer, ORIEL_RENDER3D_CREATE_RESOURCE), 1);
+	assert_int_equal(device_rig_type(&rig, gpu_flush(3, ALL)), OK);
+	assert_int_equal(manual_renderer3d_count(&renderer, ORIEL_RENDER3D_READ_PIXELS), 1);
+}
+
 int main(void) {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
@@ -305,6 +336,7 @@ int main(void) {
 		ROW(test_clock_while_stopping),
 		ROW(test_failed_scanout),
 		ROW(test_scanout_in_vain),
+		ROW(test_twin_without_renderer),
 	};
 #undef ROW
 	return cmocka_run_group_tests(tests, NULL, NULL);

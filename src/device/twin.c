@@ -37,8 +37,15 @@ static void fill_transfer(struct oriel_render3d_op *op, const struct oriel_resou
 /** A renderer need not have all formats of 2D: then the resource stays what it was without it. */
 static void handle_created(struct oriel_work *work, int err) {
 	struct oriel_resource *res = work->res;
-	if (err == 0 || err == -ENOTCONN) {
-		return; // a loss is told of all at once
+	if (err == 0) {
+		return;
+	}
+	if (err == -ENOTCONN) {
+		// A loss is told of all at once; but where no renderer runs, none is lost.
+		res->twin.exists = false;
+		res->twin.is_filled = false;
+		res->twin.is_newer = false;
+		return;
 	}
 	oriel_log_guest(&work->gpu->log, "resource %" PRIu32 ": not in the renderer: error %d",
 			res->id, err);
