@@ -234,21 +234,21 @@ static enum web_outcome judge(const struct web *web, struct web_connection *conn
 }
 
 /** Look at what there is of a request. */
-static enum web_outcome read_request(const struct web *web, struct web_connection *connection,
-		bool has_room, bool ended) {
-	char bytes[HTTP_MAX_REQUEST + 1];
-	ssize_t n = recv(connection->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+static enum web_outcome look(const struct web *web, struct web_connection *connection,
+		char bytes[HTTP_MAX_REQUEST + 1], struct http_request *request, bool has_room,
+		bool ended) {
+	ssize_t n = recv(connection->fd, bytes, HTTP_MAX_REQUEST + 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		return WEB_GO_ON;
 	}
 	if (n <= 0) {
 		return WEB_CLOSE;
 	}
-	struct http_request request = { .size = (size_t)n };
+	request->size = (size_t)n;
 	enum web_outcome outcome = WEB_GO_ON;
-	switch (http_parse(bytes, (size_t)n, &request)) {
+	switch (http_parse(bytes, (size_t)n, request)) {
 	case 0:
-		outcome = judge(web, connection, &request, has_room);
+		outcome = judge(web, connection, request, has_room);
 		break;
 	case -EAGAIN:
 		return ended ? WEB_CLOSE : WEB_GO_ON;
@@ -265,10 +265,18 @@ static enum web_outcome read_request(const struct web *web, struct web_connectio
 	if (outcome == WEB_GO_ON) {
 		// It is ours, and answered: out of the socket with it, or closing would look like a
 		// failure to the other side.
-		ssize_t taken = recv(connection->fd, bytes, request.size, MSG_DONTWAIT);
+		ssize_t taken = recv(connection->fd, bytes, request->size, MSG_DONTWAIT);
 		(void)taken;
 	}
-	// The next viewer's process begins with a copy of this memory.
+	return outcome;
+}
+
+static enum web_outcome read_request(const struct web *web, struct web_connection *connection,
+		bool has_room, bool ended) {
+	char bytes[HTTP_MAX_REQUEST + 1];
+	struct http_request request = { .size = 0 };
+	enum web_outcome outcome = look(web, connection, bytes, &request, has_room, ended);
+	// The next viewer's process begins with a copy of this memory, also of half a request.
 	explicit_bzero(bytes, sizeof(bytes));
 	explicit_bzero(&request, sizeof(request));
 	return outcome;
