@@ -131,7 +131,9 @@ void process_handle_report(struct server *server, struct process *process) {
 	}
 	if (process_count(server, true) >= server->options->max_viewers) {
 		server_log(server, ORIEL_LOG_WARN, "viewer %s: one too many", process->peer);
-		kill(process->pid, SIGKILL);
+		if (process->pid != 0) { // else it has ended by itself
+			kill(process->pid, SIGKILL);
+		}
 		return;
 	}
 	process->is_in = true;
@@ -167,12 +169,12 @@ void process_reap(struct server *server) {
 		if (process->pid == 0 || waitpid(process->pid, &status, WNOHANG) != process->pid) {
 			continue;
 		}
+		process->pid = 0; // from here on another process may have it
 		if (process->report_fd >= 0) {
 			process_handle_report(server, process); // it may have come and gone
 		}
 		oriel_fd_close(&process->report_fd);
 		log_end(server, process, status);
-		process->pid = 0;
 	}
 }
 

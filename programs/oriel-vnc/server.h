@@ -75,7 +75,7 @@ uint32_t process_count(const struct server *server, bool is_in);
 /** Start a process for a viewer. Takes fd. */
 void process_start_take(struct server *server, int fd, const char *peer, bool is_web);
 
-/** A process has told that its viewer is in. */
+/** A process, which may have ended since, has told that its viewer is in. */
 void process_handle_report(struct server *server, struct process *process);
 
 /** Processes have ended. */
