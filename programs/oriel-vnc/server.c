@@ -273,7 +273,7 @@ static struct web_connection *find_connection(struct server *server) {
 		if (c->fd < 0) {
 			return c;
 		}
-		if (oldest == NULL || c->deadline_ms < oldest->deadline_ms) {
+		if (oldest == NULL || c->number < oldest->number) {
 			oldest = c;
 		}
 	}
@@ -281,7 +281,10 @@ static struct web_connection *find_connection(struct server *server) {
 	return oldest;
 }
 
+/** Watch a connection that has just begun. */
+
 static void watch_connection(struct server *server, struct web_connection *connection) {
+	connection->number = ++server->n_connections_ever;
 	if (watch(server, connection->fd, web_get_events(connection), connection) < 0) {
 		web_close(connection);
 	}

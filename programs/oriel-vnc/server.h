@@ -42,6 +42,7 @@ struct server {
 	struct listener unix_door;    // fd -1: there is none
 	int vnc_fd, web_fd;           // TCP; -1: there is none
 	struct web_connection connections[SERVER_MAX_CONNECTIONS];
+	uint64_t n_connections_ever;
 	struct process processes[SERVER_MAX_PROCESSES];
 	uint64_t n_processes_ever;
 

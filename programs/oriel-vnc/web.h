@@ -30,7 +30,8 @@ struct web {
 };
 
 struct web_connection {
-	int fd; // -1: there is none
+	int fd;          // -1: there is none
+	uint64_t number; // the server's: the oldest has the smallest
 	int64_t deadline_ms;
 	enum web_state { WEB_READING, WEB_WRITING, WEB_LINGERING } state;
 	char head[768];
