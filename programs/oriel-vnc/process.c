@@ -140,6 +140,12 @@ void process_handle_report(struct server *server, struct process *process) {
 	server_log(server, ORIEL_LOG_INFO, "viewer %s: connected", process->peer);
 }
 
+/** Whether a signal ends a process without there being anything wrong with it. */
+static bool is_quiet_signal(int number) {
+	// SIGALRM: the viewer took too long to begin.
+	return number == SIGKILL || number == SIGTERM || number == SIGINT || number == SIGALRM;
+}
+
 /** Say how a viewer ended, if there is anything to say. */
 static void log_end(struct server *server, const struct process *process, int status) {
 	static const char *const reasons[] = {
@@ -147,8 +153,7 @@ static void log_end(struct server *server, const struct process *process, int st
 		[VIEWER_CANNOT] = "it cannot follow a new size of the screen",
 		[VIEWER_WRONG_WAY] = "a WebSocket that is not of our page",
 	};
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM &&
-			WTERMSIG(status) != SIGINT) {
+	if (WIFSIGNALED(status) && !is_quiet_signal(WTERMSIG(status))) {
 		server_log(server, ORIEL_LOG_ERROR, "viewer %s: its process died of %s",
 				process->peer, strsignal(WTERMSIG(status)));
 		return;

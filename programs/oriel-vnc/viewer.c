@@ -28,6 +28,7 @@
 /** How long a viewer may take to be let in; people type passwords. */
 #define HANDSHAKE_TIMEOUT_MS 10000
 #define PASSWORD_TIMEOUT_MS 60000
+#define ALARM_AFTER_MS 1000
 
 /** How long a viewer may not read, or leave a message unfinished, before it is given up. */
 #define CLIENT_WAIT_MS 30000
@@ -142,8 +143,22 @@ static int make_screen(struct viewer *viewer, char **passwords) {
 	return 0;
 }
 
+static int64_t get_handshake_ms(const struct viewer *viewer) {
+	return viewer->setup->password != NULL ? PASSWORD_TIMEOUT_MS : HANDSHAKE_TIMEOUT_MS;
+}
+
+/**
+ * Limit the time until the viewer is in also while LibVNCServer waits in the middle of a message,
+ * of which a byte may come now and then for ever.
+ */
+static void set_alarm(const struct viewer *viewer) {
+	signal(SIGALRM, SIG_DFL);
+	alarm((unsigned int)((get_handshake_ms(viewer) + ALARM_AFTER_MS) / 1000));
+}
+
 /** The viewer sees the screen from now on. */
 static void handle_in(struct viewer *viewer) {
+	alarm(0);
 	viewer->is_in = true;
 	viewer->known_width = (uint32_t)viewer->screen->width;
 	viewer->known_height = (uint32_t)viewer->screen->height;
@@ -270,9 +285,7 @@ static bool wait_for_work(struct viewer *viewer, int64_t deadline_ms, bool *ret_
 }
 
 static void serve(struct viewer *viewer) {
-	int64_t deadline_ms =
-			get_now_ms() + (viewer->setup->password != NULL ? PASSWORD_TIMEOUT_MS
-									: HANDSHAKE_TIMEOUT_MS);
+	int64_t deadline_ms = get_now_ms() + get_handshake_ms(viewer);
 	while (viewer->client->sock >= 0) {
 		bool from_client, from_display;
 		if (!wait_for_work(viewer, deadline_ms, &from_client, &from_display)) {
@@ -296,6 +309,7 @@ enum viewer_status viewer_run_take(const struct viewer_setup *setup, int fd, int
 	struct viewer viewer = { .setup = setup, .report_fd = report_fd };
 	char *passwords[2] = { NULL, NULL };
 	signal(SIGPIPE, SIG_IGN);
+	set_alarm(&viewer);
 	rfbLog = log_library;
 	rfbErr = log_library;
 	extension_register();
