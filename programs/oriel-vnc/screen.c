@@ -43,12 +43,26 @@ static int resize(struct viewer *viewer, uint32_t width, uint32_t height) {
 	return 0;
 }
 
+/** Whether a scanout is more than a viewer may cost in memory, or than RFB has numbers for. */
+static bool is_too_large(struct viewer *viewer, const struct oriel_client_scanout *scanout) {
+	if ((uint64_t)scanout->width * scanout->height <= SCREEN_MAX_PIXELS &&
+			scanout->width <= UINT16_MAX && scanout->height <= UINT16_MAX) {
+		return false;
+	}
+	if (!viewer->told_too_large) {
+		viewer->told_too_large = true;
+		viewer_log(viewer, ORIEL_LOG_WARN, "a screen of %ux%u is too large to be shown",
+				scanout->width, scanout->height);
+	}
+	return true;
+}
+
 /** The scanout shows another buffer, has another size, or is off. */
 static int handle_scanout(struct viewer *viewer) {
 	const struct oriel_client_scanout *scanout =
 			oriel_client_get_scanout(viewer->display, viewer->setup->options->head);
 	viewer->damage = (struct oriel_rect){ 0 };
-	if (scanout->pixels == NULL) {
+	if (scanout->pixels == NULL || is_too_large(viewer, scanout)) {
 		if (viewer->has_signal) {
 			viewer->has_signal = false;
 			picture_draw_no_signal(&viewer->picture);
@@ -288,7 +302,8 @@ void screen_update(struct viewer *viewer) {
 	}
 	const struct oriel_client_scanout *scanout =
 			oriel_client_get_scanout(viewer->display, viewer->setup->options->head);
-	if (scanout->pixels != NULL && !oriel_rect_is_empty(&viewer->damage)) {
+	if (viewer->has_signal && scanout->pixels != NULL &&
+			!oriel_rect_is_empty(&viewer->damage)) {
 		picture_copy(&viewer->picture, scanout, &viewer->damage, mark_changed, viewer);
 	}
 	viewer->damage = (struct oriel_rect){ 0 };

@@ -59,7 +59,8 @@ struct viewer {
 	struct oriel_client *display; // NULL: not connected yet
 	bool display_has_more;        // events may wait in it that its descriptor does not tell of
 	bool has_signal;
-	bool has_frame; // one is to be painted and then taken
+	bool told_too_large; // a screen too large for SCREEN_MAX_PIXELS was logged
+	bool has_frame;      // one is to be painted and then taken
 	struct oriel_rect damage;
 	uint32_t size_token; // of a size that was asked for; 0: none
 
@@ -88,6 +89,9 @@ void viewer_log(const struct viewer *viewer, enum oriel_log_level level, const c
 /** What viewers see before the guest has a screen. */
 #define SCREEN_WIDTH 1280
 #define SCREEN_HEIGHT 800
+
+/** A viewer's picture is 4 bytes a pixel, which count in no budget of the device's. */
+#define SCREEN_MAX_PIXELS (8192u * 8192u)
 
 /** Connect to the display socket and wait for the screen. Returns 0, or -errno having logged it. */
 ORIEL_MUST_CHECK
