@@ -27,13 +27,13 @@ struct oriel_writer {
 };
 
 static inline struct oriel_reader oriel_reader_of(const void *bytes, size_t size) {
-	const uint8_t *start = bytes;
-	return (struct oriel_reader){ .cur = start, .end = start + size };
+	const uint8_t *start = bytes; // nothing may be NULL, to which nothing can be added
+	return (struct oriel_reader){ .cur = start, .end = size > 0 ? start + size : start };
 }
 
 static inline struct oriel_writer oriel_writer_of(void *bytes, size_t size) {
 	uint8_t *start = bytes;
-	return (struct oriel_writer){ .cur = start, .end = start + size };
+	return (struct oriel_writer){ .cur = start, .end = size > 0 ? start + size : start };
 }
 
 /** Bytes not yet read; 0 once failed. */
