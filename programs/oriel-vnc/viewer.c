@@ -175,9 +175,7 @@ static int handle_message(struct viewer *viewer) {
 			return err;
 		}
 	}
-	do {
-		rfbProcessClientMessage(client);
-	} while (client->sock >= 0 && client->wsctx != NULL && webSocketsHasDataInBuffer(client));
+	rfbProcessClientMessage(client);
 	if (client->sock < 0 || client->state != RFB_NORMAL || viewer->is_in) {
 		return 0;
 	}
@@ -185,9 +183,15 @@ static int handle_message(struct viewer *viewer) {
 	return viewer->display == NULL ? screen_connect(viewer) : 0;
 }
 
-static bool has_input(int fd) {
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-	return poll(&pollfd, 1, 0) > 0;
+/** Whether LibVNCServer has more of a WebSocket's frame, which its descriptor does not tell of. */
+static bool has_rest_of_frame(const struct viewer *viewer) {
+	rfbClientPtr client = viewer->client;
+	return client->sock >= 0 && client->wsctx != NULL && webSocketsHasDataInBuffer(client);
+}
+
+static bool has_input(const struct viewer *viewer) {
+	struct pollfd pollfd = { .fd = viewer->client->sock, .events = POLLIN };
+	return has_rest_of_frame(viewer) || poll(&pollfd, 1, 0) > 0;
 }
 
 /** Whether the display socket takes what a message may make us send. */
@@ -205,8 +209,7 @@ static int handle_messages(struct viewer *viewer) {
 		if (err < 0) {
 			return err;
 		}
-		if (viewer->client->sock < 0 || !display_is_ready(viewer) ||
-				!has_input(viewer->client->sock)) {
+		if (viewer->client->sock < 0 || !display_is_ready(viewer) || !has_input(viewer)) {
 			return 0;
 		}
 	}
@@ -275,11 +278,12 @@ static bool wait_for_work(struct viewer *viewer, int64_t deadline_ms, bool *ret_
 			return false;
 		}
 	}
-	if (viewer->display_has_more) {
+	bool has_rest = display_is_ready(viewer) && has_rest_of_frame(viewer);
+	if (viewer->display_has_more || has_rest) {
 		left_ms = 0;
 	}
 	int n = poll(fds, 2, (int)left_ms);
-	*ret_client = n > 0 && fds[0].revents != 0;
+	*ret_client = has_rest || (n > 0 && fds[0].revents != 0);
 	*ret_display = viewer->display_has_more || (n > 0 && fds[1].revents != 0);
 	return true;
 }

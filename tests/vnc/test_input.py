@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: MIT
 """What viewers type and point at, as it comes out at the display socket."""
 
+import os
+import struct
 import unittest
 
 import lab
 import stage
+import web
 from lab import rfb
 from rig import case_input, wait
 from rig.case_input import pressed, released
@@ -235,6 +238,27 @@ class Input(unittest.TestCase):
         events = self.stage.events[:n - 1]
         self.assertEqual(events, [("key", KEY_S, 1 - i % 2) for i in range(n - 1)])
         self.assertNotIn("lost", self.vnc.log())
+
+
+    @unittest.skipUnless(os.path.exists(f"{web.NOVNC}/core/rfb.js"), "noVNC is not there")
+    def test_one_frame_with_many_keys(self):
+        """One frame of a WebSocket with more than the device takes at once: none of it is lost."""
+        self.start()
+        vnc = lab.Vnc(self.stage.path, "--web=127.0.0.1:0")
+        self.addCleanup(lambda: self.assertIsNone(vnc.finish()))
+        client = rfb.Client(web.WebSocket(web.Site(vnc.doors["web"])), (rfb.RAW,))
+        self.addCleanup(client.close)
+        client.key(ord("a"), True)
+        client.key(ord("a"), False)
+        self.check(("key", KEY_A, 1), ("key", KEY_A, 0))
+        self.stage.is_reading.clear()
+        n = 4000
+        client.stream.send(b"".join(struct.pack(">BBHI", 4, 1 - i % 2, 0, ord("s"))
+                                    for i in range(n)))
+        self.stage.is_reading.set()
+        wait.wait_until(lambda: len(self.stage.events) >= n, "all keys", seconds=60)
+        self.assertEqual(self.stage.events, [("key", KEY_S, 1 - i % 2) for i in range(n)])
+        self.assertNotIn("lost", vnc.log())
 
 
 class Guest(case_input.InputTest):

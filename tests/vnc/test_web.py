@@ -12,8 +12,7 @@ import lab
 import web
 from lab import rfb
 from rig import picture, wait
-
-NOVNC = os.environ.get("ORIEL_NOVNC", "/usr/share/novnc")
+from web import NOVNC
 
 
 @unittest.skipUnless(os.path.exists(f"{NOVNC}/core/rfb.js"), "noVNC is not there")

@@ -9,6 +9,8 @@ import urllib.parse
 
 import rfb
 
+NOVNC = os.environ.get("ORIEL_NOVNC", "/usr/share/novnc")
+
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
