@@ -81,7 +81,13 @@ static struct process *find_place(struct server *server) {
 			oldest = p;
 		}
 	}
-	if (oldest != NULL && process_count(server, false) >= SERVER_MAX_STARTING) {
+	if (oldest == NULL || process_count(server, false) < SERVER_MAX_STARTING) {
+		return free_place;
+	}
+	if (oldest->report_fd >= 0) {
+		process_handle_report(server, oldest); // it may have come in by now
+	}
+	if (!oldest->is_in) {
 		kill(oldest->pid, SIGKILL);
 		waitpid(oldest->pid, NULL, 0); // it was killed: it does not keep us
 		oriel_fd_close(&oldest->report_fd);
@@ -129,6 +135,12 @@ void process_handle_report(struct server *server, struct process *process) {
 	if (n != 1) {
 		return;
 	}
+	if (byte == VIEWER_REPORT_DENIED) {
+		process->is_denied = true;
+		server_log(server, ORIEL_LOG_WARN, "viewer %s: a wrong password", process->peer);
+		server_pause_doors(server);
+		return;
+	}
 	if (process_count(server, true) >= server->options->max_viewers) {
 		server_log(server, ORIEL_LOG_WARN, "viewer %s: one too many", process->peer);
 		if (process->pid != 0) { // else it has ended by itself
@@ -159,7 +171,7 @@ static void log_end(struct server *server, const struct process *process, int st
 		return;
 	}
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : VIEWER_ENDED;
-	if (code >= VIEWER_DENIED && code <= VIEWER_WRONG_WAY) {
+	if (code >= VIEWER_DENIED && code <= VIEWER_WRONG_WAY && !process->is_denied) {
 		server_log(server, ORIEL_LOG_WARN, "viewer %s: %s", process->peer, reasons[code]);
 	}
 	if (process->is_in) {

@@ -36,6 +36,9 @@
 #define KEEPALIVE_INTERVAL_S 15
 #define KEEPALIVE_COUNT 4
 
+/** After a wrong password no VNC viewer is taken for this time. */
+#define WRONG_PASSWORD_PAUSE_MS 1000
+
 static int64_t get_now_ms(void) {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -414,10 +417,30 @@ static void handle_event(struct server *server, const struct epoll_event *event)
 	}
 }
 
-/** Close connections whose time is over. Returns how long to wait for the next one, or -1. */
+/** Have the doors of VNC viewers reported, or not. Whoever comes meanwhile waits in the kernel. */
+static void set_door_events(struct server *server, uint32_t events) {
+	struct epoll_event tcp = { .events = events, .data.ptr = &server->vnc_fd };
+	struct epoll_event local = { .events = events, .data.ptr = &server->unix_door };
+	// A door that is not there has descriptor -1, which is refused.
+	(void)epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->vnc_fd, &tcp);
+	(void)epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->unix_door.fd, &local);
+}
+
+void server_pause_doors(struct server *server) {
+	server->paused_until_ms = get_now_ms() + WRONG_PASSWORD_PAUSE_MS;
+	set_door_events(server, 0);
+}
+
+/** Close connections and open doors whose time is over. Returns how long to wait, or -1. */
 static int expire(struct server *server) {
 	int64_t now_ms = get_now_ms();
 	int64_t next_ms = -1;
+	if (server->paused_until_ms > now_ms) {
+		next_ms = server->paused_until_ms - now_ms;
+	} else if (server->paused_until_ms != 0) {
+		server->paused_until_ms = 0;
+		set_door_events(server, EPOLLIN);
+	}
 	for (size_t i = 0; i < SERVER_MAX_CONNECTIONS; i++) {
 		struct web_connection *connection = &server->connections[i];
 		if (connection->fd < 0) {

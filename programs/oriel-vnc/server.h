@@ -22,8 +22,9 @@
 
 struct process {
 	pid_t pid;     // 0: there is none
-	int report_fd; // readable when the viewer was let in; -1 then
+	int report_fd; // readable when the viewer was let in or denied; -1 then
 	bool is_in;
+	bool is_denied;  // which was logged
 	uint64_t number; // counts all: the oldest has the smallest
 	char peer[ADDRESS_TEXT_SIZE];
 };
@@ -45,6 +46,7 @@ struct server {
 	uint64_t n_connections_ever;
 	struct process processes[SERVER_MAX_PROCESSES];
 	uint64_t n_processes_ever;
+	int64_t paused_until_ms; // the doors of VNC viewers are closed so long; 0: they are open
 
 	bool done;
 	bool failed;
@@ -68,6 +70,9 @@ int server_run(struct server *server);
 /** Close all, and end the viewers. */
 void server_finish(struct server *server);
 
+/** After a wrong password: take no VNC viewer for a while, however many ask at once. */
+void server_pause_doors(struct server *server);
+
 /* In process.c. */
 
 /** How many viewers are in, or are not yet. */
@@ -76,7 +81,7 @@ uint32_t process_count(const struct server *server, bool is_in);
 /** Start a process for a viewer. Takes fd. */
 void process_start_take(struct server *server, int fd, const char *peer, bool is_web);
 
-/** A process, which may have ended since, has told that its viewer is in. */
+/** A process, which may have ended since, has told that its viewer is in, or is denied it. */
 void process_handle_report(struct server *server, struct process *process);
 
 /** Processes have ended. */

@@ -84,12 +84,19 @@ static int64_t get_now_ms(void) {
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/** Tell the program. Nothing is done if that fails: this process is about to be ended then. */
+static void report(const struct viewer *viewer, char byte) {
+	ssize_t n = write(viewer->report_fd, &byte, 1);
+	(void)n;
+}
+
 static rfbBool check_password(rfbClientPtr client, const char *response, int size) {
 	struct viewer *viewer = client->screen->screenData;
 	if (rfbCheckPasswordByList(client, response, size)) {
 		return TRUE;
 	}
 	viewer->status = VIEWER_DENIED;
+	report(viewer, VIEWER_REPORT_DENIED);
 	const struct timespec delay = { .tv_sec = WRONG_PASSWORD_DELAY_S };
 	nanosleep(&delay, NULL);
 	return FALSE;
@@ -162,8 +169,7 @@ static void handle_in(struct viewer *viewer) {
 	viewer->is_in = true;
 	viewer->known_width = (uint32_t)viewer->screen->width;
 	viewer->known_height = (uint32_t)viewer->screen->height;
-	ssize_t n = write(viewer->report_fd, "", 1);
-	(void)n; // if nobody reads it, this process is about to be ended
+	report(viewer, VIEWER_REPORT_IN);
 }
 
 /** Handle one message. Returns 0 or -errno: the screen is gone. */

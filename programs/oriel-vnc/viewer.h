@@ -23,6 +23,10 @@ enum viewer_status {
 	VIEWER_WRONG_WAY = 4 // a WebSocket at the door of VNC viewers
 };
 
+/** What a viewer's process writes to its report_fd, once. */
+#define VIEWER_REPORT_IN '\0'
+#define VIEWER_REPORT_DENIED 'D' // at once: its end comes later, or by force
+
 /** What a viewer's process is told. All pointers are borrowed. */
 struct viewer_setup {
 	const struct options *options;
@@ -46,7 +50,7 @@ struct viewer_cursor {
 struct viewer {
 	const struct viewer_setup *setup;
 	enum viewer_status status;
-	int report_fd; // a byte goes there when the viewer sees the screen
+	int report_fd; // a byte goes there when the viewer sees the screen, or is denied it
 
 	rfbScreenInfoPtr screen;
 	rfbClientPtr client; // NULL: gone

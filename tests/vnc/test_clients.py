@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import struct
+import time
 
 import lab
 from lab import rfb
@@ -130,6 +131,27 @@ class Passwords(lab.VncTest):
             with self.assertRaises(rfb.Refused):
                 self.connect(vnc, encrypt=encrypt_with(wrong))
         vnc.wait_log("a wrong password")
+
+    def test_many_guesses(self):
+        """Wrong passwords on several connections at once: each is logged, once, and nobody comes in
+        during the second after them; then the right one does."""
+        vnc = self.start()
+        streams = [self.stream(vnc) for _ in range(2)]
+        for stream in streams:
+            stream.take(12)
+            stream.send(VERSION)
+            stream.take(2)
+            stream.send(b"\2")
+            stream.take(16)
+        begin = time.monotonic()
+        for stream in streams:
+            stream.send(bytes(16))
+        wait.wait_until(lambda: vnc.log().count("a wrong password") == 2, "both lines")
+        client = self.connect(vnc, encrypt=encrypt_with("sesame"))
+        self.assertGreaterEqual(time.monotonic() - begin, 0.99)  # it may be later, never sooner
+        self.check_pixels(client, 64, 48, picture.noise(64, 48, 1))
+        wait.wait_until(lambda: len(vnc.children()) == 1, "the end of those denied")
+        self.assertEqual(vnc.log().count("a wrong password"), 2)
 
     def test_without(self):
         """Choosing "no password", or talking on as if let in, is of no use."""
