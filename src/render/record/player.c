@@ -472,6 +472,10 @@ static void show_picture(struct player *player) {
 	if (world->last == NULL || player->options.handle_picture == NULL) {
 		return;
 	}
+	// A renderer may take a picture of no pixels; nobody can see one.
+	if (world->last_stride < 4 || world->last->size < world->last_stride) {
+		return;
+	}
 	const struct oriel_render_picture picture = {
 		.size = sizeof(picture),
 		.pixels = world->last->map,
