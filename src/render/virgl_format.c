@@ -172,8 +172,9 @@ bool oriel_virgl_get_block(uint32_t format, struct oriel_virgl_block *ret) {
 	return false;
 }
 
+/** For any level: what asks may not have been checked to be a resource that there can be. */
 static uint32_t minify(uint32_t size, uint32_t level) {
-	return oriel_max_u32(size >> level, 1);
+	return level < 32 ? oriel_max_u32(size >> level, 1) : 1;
 }
 
 static uint32_t count_blocks(uint32_t n_texels, uint32_t per_block) {
