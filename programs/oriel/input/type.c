@@ -167,7 +167,7 @@ static int hold(struct typist *typist, struct held *held, bool shift, bool altgr
 
 /**
  * Give the guest's programs time for a character. The device loses none, but a guest that types
- * faster than its programs read loses keys itself: Linux keeps 64 events for each reader.
+ * faster than its programs read may lose some: evdev keeps few events for each reader.
  */
 static int pause_typing(struct typist *typist, uint32_t delay_ms) {
 	if (delay_ms == 0) {
