@@ -81,7 +81,8 @@ int oriel_loop_add_deferred(struct oriel_loop *loop, oriel_call_fn fn, void *use
 
 /**
  * Run a deferred call once, after the descriptors that are ready now were served. Descriptors get
- * their turn again before a call that is set again from its own callback.
+ * their turn again before a call that is set again from its own callback. One that is pending
+ * already keeps its place.
  */
 ORIEL_API
 void oriel_source_set_pending(struct oriel_source *source);

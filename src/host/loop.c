@@ -308,7 +308,9 @@ int oriel_loop_add_deferred(struct oriel_loop *loop, oriel_call_fn fn, void *use
 void oriel_source_set_pending(struct oriel_source *source) {
 	assert(source->kind == SOURCE_DEFERRED);
 	struct oriel_loop *loop = source->loop;
-	oriel_list_remove(&source->deferred_link);
+	if (!oriel_list_is_empty(&source->deferred_link)) {
+		return; // it keeps its place
+	}
 	oriel_list_append(&loop->pending, &source->deferred_link);
 	if (!loop->dispatching && !loop->wake_signalled) {
 		oriel_eventfd_signal(loop->wake_fd);

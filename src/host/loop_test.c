@@ -119,6 +119,30 @@ static void test_deferred(void **unused) {
 	oriel_loop_destroy(s.loop);
 }
 
+static void set_other(void *user) {
+	oriel_source_set_pending(user);
+}
+
+/** What is pending already keeps its place, and is called once. */
+static void test_pending_twice(void **unused) {
+	(void)unused;
+	struct state s;
+	setup(&s);
+	struct oriel_source *first;
+	assert_int_equal(oriel_loop_add_deferred(s.loop, count_call, &s, &s.source), 0);
+	assert_int_equal(oriel_loop_add_deferred(s.loop, set_other, s.source, &first), 0);
+	oriel_source_set_pending(first);
+	oriel_source_set_pending(s.source);
+	assert_int_equal(oriel_loop_dispatch(s.loop, -1), 0);
+	assert_int_equal(s.n_calls, 1);
+	assert_int_equal(oriel_loop_dispatch(s.loop, 0), 0);
+	assert_int_equal(s.n_calls, 1);
+	assert_false(loop_is_readable(s.loop));
+	oriel_source_remove(first);
+	oriel_source_remove(s.source);
+	oriel_loop_destroy(s.loop);
+}
+
 static void test_timer(void **unused) {
 	(void)unused;
 	struct state s;
@@ -145,6 +169,7 @@ int main(void) {
 		cmocka_unit_test(test_fd),
 		cmocka_unit_test(test_removed_sources_are_not_called),
 		cmocka_unit_test(test_deferred),
+		cmocka_unit_test(test_pending_twice),
 		cmocka_unit_test(test_timer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
