@@ -138,6 +138,16 @@ static bool is_blocked(const struct oriel_gpu_queue *queue) {
 	       (gpu->blocked_by != NULL || oriel_renderer3d_is_full(gpu->renderer3d));
 }
 
+/**
+ * Whether this is the control queue, and the cursor's has something to do. A move is small, and a
+ * hand feels when it comes late; the commands of a 3D program are many, and each is copied.
+ */
+static bool lets_cursor_first(const struct oriel_gpu_queue *queue) {
+	const struct oriel_gpu_queue *cursor = oriel_gpu_get_cursor_queue(queue->gpu);
+	return queue != cursor && oriel_gpu_queue_is_running(cursor) &&
+	       !oriel_list_is_empty(&cursor->free) && oriel_virtq_count_available(cursor->vq) > 0;
+}
+
 /** Serve chains until the turn's share is used up. Returns whether there may be more to do. */
 static bool serve(struct oriel_gpu_queue *queue) {
 	uint32_t n_chains = 0;
@@ -162,6 +172,10 @@ static bool serve(struct oriel_gpu_queue *queue) {
 		}
 		begin_request(queue, &chain);
 		n_chains++;
+		if (lets_cursor_first(queue)) {
+			oriel_gpu_queue_schedule(oriel_gpu_get_cursor_queue(queue->gpu));
+			return true; // and this queue's next turn comes behind the cursor's
+		}
 	}
 	return true;
 }

@@ -83,6 +83,24 @@ static void test_no_starvation(void **state) {
 	device_rig_finish(&rig);
 }
 
+/** The cursor waits for a command or two, however many there are, also if its kick is not seen. */
+static void test_cursor_first(void **state) {
+	(void)state;
+	struct device_rig rig;
+	begin(&rig);
+	submit_many(&rig, RIG_CONTROL, 5);
+	submit_many(&rig, RIG_CURSOR, 1);
+	device_rig_kick(&rig, RIG_CONTROL);
+	device_rig_dispatch(&rig);
+	assert_int_equal(device_rig_collect_all(&rig, RIG_CONTROL), 1);
+	device_rig_dispatch(&rig);
+	assert_int_equal(device_rig_collect_all(&rig, RIG_CURSOR), 1);
+	assert_true(device_rig_collect_all(&rig, RIG_CONTROL) <= 1);
+	device_rig_run(&rig);
+	assert_true(device_rig_collect_all(&rig, RIG_CONTROL) >= 3);
+	device_rig_finish(&rig);
+}
+
 static void test_no_interrupt_unless_wanted(void **state) {
 	(void)state;
 	struct device_rig rig;
@@ -537,6 +555,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_no_starvation),
+		cmocka_unit_test(test_cursor_first),
 		cmocka_unit_test(test_no_interrupt_unless_wanted),
 		cmocka_unit_test(test_event_idx),
 		cmocka_unit_test(test_descriptors),
