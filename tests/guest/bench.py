@@ -25,57 +25,81 @@ DEVICES = ["oriel", "qemu-gl"]
 
 
 def read_cpu_s(lab):
-    """What all processes of a device and its guest have used of the processors."""
+    """What each process of a device and its guest has used of the processors, by its name."""
     pids = [child.process.pid for child in lab.children()]
     if lab.is_oriel:
         pids.append(lab.find_renderer())
-    ticks = 0
+    used = {}
     for pid in pids:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        start, _, rest = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        name = start.partition("(")[2]
+        fields = rest.split()
+        used[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
-def measure(lab, duration_s):
-    """Frames per second of each scene, all scenes' score, and milliseconds of CPU of a frame."""
-    scenes = " ".join(f"-b {scene}:duration={duration_s}" for scene in SCENES)
-    agent = cases_3d.guest(lab)
+def measure(lab, scene, duration_s):
+    """Frames per second of a scene, and each process's milliseconds of CPU of a frame."""
     began_s = read_cpu_s(lab)
-    said = cases_3d.must(agent, f"{cases_3d.GLMARK2} --size 640x480 {scenes}",
-                         cases_3d.LONG_S + len(SCENES) * 10 * duration_s)
-    rates = [int(rate) for rate in re.findall(r"FPS: (\d+)", said)]
-    score = re.search(r"glmark2 Score: (\d+)", said)
-    if len(rates) != len(SCENES) or score is None or cases_3d.NOT_SHOWN in said:
+    said = cases_3d.must(cases_3d.guest(lab),
+                         f"{cases_3d.GLMARK2} --size 640x480 -b {scene}:duration={duration_s}",
+                         cases_3d.LONG_S + 10 * duration_s)
+    rate = re.search(r"FPS: (\d+)", said)
+    if rate is None or cases_3d.NOT_SHOWN in said:
         raise Failure(said)
-    cpu_ms = 1000 * (read_cpu_s(lab) - began_s) / (sum(rates) * duration_s)
-    return rates + [int(score[1]), round(cpu_ms, 1)]
+    n_frames = int(rate[1]) * duration_s
+    return int(rate[1]), {name: 1000 * (end_s - began_s.get(name, 0)) / n_frames
+                          for name, end_s in read_cpu_s(lab).items()}
 
 
-def print_rows(results):
-    """A row of the table of docs/performance.md for each scene."""
+def print_row(name, values):
+    """A row of the table of docs/performance.md: medians, and of each turn the ratio."""
+    ours, theirs = (values[device] for device in DEVICES)
+    ratios = [a / b for a, b in zip(ours, theirs)]
+    cells = [f"{statistics.median(row):.3g} ({min(row):.3g} to {max(row):.3g})"
+             for row in (ours, theirs)]
+    print(f"| {name} | {cells[0]} | {cells[1]} | {statistics.median(ratios):.2f} "
+          f"({min(ratios):.2f} to {max(ratios):.2f}) |", flush=True)
+
+
+def print_table(results):
     print("| scene | oriel-gpu | QEMU's virtio-gpu-gl | ours / QEMU's |")
     print("| --- | --- | --- | --- |")
-    for i, name in enumerate(SCENES + ["score", "CPU of a frame, ms"]):
-        ours, theirs = ([turn[i] for turn in results[device]] for device in DEVICES)
-        ratios = [a / b for a, b in zip(ours, theirs)]
-        medians = [statistics.median(values) for values in (ours, theirs)]
-        print(f"| {name} | {medians[0]:g} ({min(ours)} to {max(ours)}) "
-              f"| {medians[1]:g} ({min(theirs)} to {max(theirs)}) "
-              f"| {medians[0] / medians[1]:.2f} (turn by turn {min(ratios):.2f} to "
-              f"{max(ratios):.2f}) |", flush=True)
+    rates = [{device: [turn[i][0] for turn in results[device]] for device in DEVICES}
+             for i in range(len(SCENES))]
+    for name, values in zip(SCENES, rates):
+        print_row(name, values)
+    # What glmark2 calls its score.
+    print_row("all scenes' mean", {device: [statistics.mean(turn) for turn in zip(
+        *(values[device] for values in rates))] for device in DEVICES})
+    print_row("CPU of a frame, ms", {device: [statistics.mean(
+        sum(cpu_ms.values()) for _, cpu_ms in turn) for turn in results[device]]
+        for device in DEVICES})
+    for device in DEVICES:
+        shares = {name: statistics.median(statistics.mean(cpu_ms[name] for _, cpu_ms in turn)
+                                          for turn in results[device])
+                  for name in results[device][0][0][1]}
+        print(f"CPU of a frame, {device}: "
+              + ", ".join(f"{name} {ms:.3g} ms" for name, ms in shares.items()), flush=True)
 
 
 def bench(labs, options):
+    """Scene by scene by turns: a machine that others use is never the same for long."""
     results = {device: [] for device in DEVICES}
     for lab in labs.values():
         cases_3d.guest(lab)
     for turn in range(options.turns):
-        # Who begins, changes.
-        for device in DEVICES if turn % 2 == 0 else reversed(DEVICES):
-            results[device].append(measure(labs[device], options.duration))
-            load = pathlib.Path("/proc/loadavg").read_text().split()[0]
-            print(f"turn {turn + 1}, {device}: {results[device][-1]}, load {load}", flush=True)
-    print_rows(results)
+        for device in DEVICES:
+            results[device].append([])
+        for i, scene in enumerate(SCENES):
+            # Who begins, changes.
+            for device in DEVICES if (turn + i) % 2 == 0 else reversed(DEVICES):
+                results[device][-1].append(measure(labs[device], scene, options.duration))
+        load = pathlib.Path("/proc/loadavg").read_text().split()[0]
+        said = ", ".join(f"{device} {[rate for rate, _ in results[device][-1]]}"
+                         for device in DEVICES)
+        print(f"turn {turn + 1}: {said}, load {load}", flush=True)
+    print_table(results)
 
 
 def main():
