@@ -36,9 +36,13 @@ typedef void (*oriel_call_fn)(void *user);
 ORIEL_API_CHECKED
 int oriel_loop_create(struct oriel_loop **ret);
 
-/** The descriptor that is readable whenever a dispatch would do something. Owned by the loop. */
+/**
+ * The descriptor that is readable whenever a dispatch would do something. Owned by the loop.
+ *
+ * Keeping it so costs a little, and begins with the first call: ask for it only to poll it.
+ */
 ORIEL_API
-int oriel_loop_get_fd(const struct oriel_loop *loop);
+int oriel_loop_get_fd(struct oriel_loop *loop);
 
 /**
  * Wait until something is due, at most timeout_ms milliseconds (-1: for ever), and run it.

@@ -4,8 +4,8 @@
  *
  * One epoll instance carries everything, so that its descriptor alone tells an outer loop that
  * there is work: timers share one timerfd, armed to the earliest deadline, and deferred calls that
- * are left over when a dispatch ends are announced by an eventfd. While a dispatch runs neither is
- * touched, so the hot path costs one epoll_wait().
+ * are left over when a dispatch ends are announced by an eventfd, if anybody ever asked for the
+ * descriptor. While a dispatch runs neither is touched, so the hot path costs one epoll_wait().
  *
  * A removed source stays allocated until the end of the dispatch, because events for it may already
  * have been fetched. A source is on exactly one of the lists `sources` and `removed`.
@@ -51,6 +51,7 @@ struct oriel_loop {
 	int timer_fd;
 	int wake_fd;
 	bool dispatching;
+	bool is_polled; // by an outer loop: it asked for the descriptor
 	bool wake_signalled;
 	uint64_t armed_ns; // what timer_fd is set to; 0: disarmed
 
@@ -112,7 +113,18 @@ fail:
 	return err;
 }
 
-int oriel_loop_get_fd(const struct oriel_loop *loop) {
+/** Tell the outer loop, if there is one, of calls that are pending. */
+static void announce_pending(struct oriel_loop *loop) {
+	if (loop->is_polled && !loop->dispatching && !loop->wake_signalled &&
+			!oriel_list_is_empty(&loop->pending)) {
+		oriel_eventfd_signal(loop->wake_fd);
+		loop->wake_signalled = true;
+	}
+}
+
+int oriel_loop_get_fd(struct oriel_loop *loop) {
+	loop->is_polled = true;
+	announce_pending(loop);
 	return loop->epoll_fd;
 }
 
@@ -216,10 +228,7 @@ int oriel_loop_dispatch(struct oriel_loop *loop, int timeout_ms) {
 	loop->dispatching = false;
 	free_removed(loop);
 	arm_timer(loop);
-	if (!oriel_list_is_empty(&loop->pending) && !loop->wake_signalled) {
-		oriel_eventfd_signal(loop->wake_fd);
-		loop->wake_signalled = true;
-	}
+	announce_pending(loop);
 	return 0;
 }
 
@@ -312,10 +321,7 @@ void oriel_source_set_pending(struct oriel_source *source) {
 		return; // it keeps its place
 	}
 	oriel_list_append(&loop->pending, &source->deferred_link);
-	if (!loop->dispatching && !loop->wake_signalled) {
-		oriel_eventfd_signal(loop->wake_fd);
-		loop->wake_signalled = true;
-	}
+	announce_pending(loop);
 }
 
 void oriel_source_remove(struct oriel_source *source) {

@@ -27,7 +27,6 @@ static bool loop_is_readable(struct oriel_loop *loop) {
 static void setup(struct state *s) {
 	*s = (struct state){ 0 };
 	assert_int_equal(oriel_loop_create(&s->loop), 0);
-	assert_false(loop_is_readable(s->loop));
 }
 
 static void count_call(void *user) {
@@ -97,6 +96,7 @@ static void test_deferred(void **unused) {
 	(void)unused;
 	struct state s;
 	setup(&s);
+	assert_false(loop_is_readable(s.loop));
 	assert_int_equal(oriel_loop_add_deferred(s.loop, count_call, &s, &s.source), 0);
 	assert_int_equal(oriel_loop_dispatch(s.loop, 0), 0);
 	assert_int_equal(s.n_calls, 0);
@@ -117,6 +117,29 @@ static void test_deferred(void **unused) {
 	assert_false(loop_is_readable(s.loop));
 	oriel_source_remove(s.source);
 	oriel_loop_destroy(s.loop);
+}
+
+/** Who asks for the descriptor late learns of what is pending. */
+static void test_asked_late(void **unused) {
+	(void)unused;
+	for (unsigned int dispatches = 0; dispatches < 2; dispatches++) {
+		struct state s;
+		setup(&s);
+		assert_int_equal(oriel_loop_add_deferred(s.loop, count_call, &s, &s.source), 0);
+		s.again = true;
+		oriel_source_set_pending(s.source);
+		if (dispatches == 1) {
+			assert_int_equal(oriel_loop_dispatch(s.loop, -1), 0);
+		}
+		assert_true(loop_is_readable(s.loop));
+		s.again = false;
+		assert_int_equal(oriel_loop_dispatch(s.loop, -1), 0);
+		assert_int_equal(s.n_calls, dispatches + 1);
+		assert_int_equal(oriel_loop_dispatch(s.loop, 0), 0);
+		assert_false(loop_is_readable(s.loop));
+		oriel_source_remove(s.source);
+		oriel_loop_destroy(s.loop);
+	}
 }
 
 static void set_other(void *user) {
@@ -169,6 +192,7 @@ int main(void) {
 		cmocka_unit_test(test_fd),
 		cmocka_unit_test(test_removed_sources_are_not_called),
 		cmocka_unit_test(test_deferred),
+		cmocka_unit_test(test_asked_late),
 		cmocka_unit_test(test_pending_twice),
 		cmocka_unit_test(test_timer),
 	};
