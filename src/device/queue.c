@@ -26,7 +26,8 @@ bool oriel_gpu_queue_is_started(const struct oriel_gpu_queue *queue) {
 }
 
 void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue) {
-	if (oriel_gpu_queue_is_started(queue)) {
+	// A turn shows all that it finished when it ends.
+	if (oriel_gpu_queue_is_started(queue) && !queue->in_turn) {
 		oriel_source_set_pending(queue->turn);
 	}
 }
@@ -106,7 +107,7 @@ void oriel_gpu_queue_handle_fence(struct oriel_gpu_queue *queue, struct oriel_ti
 		give_back(queue, req);
 		req = is_last ? NULL : oriel_timeline_leave(timeline);
 	}
-	oriel_gpu_queue_schedule(queue); // somebody has to publish it; in a turn this costs nothing
+	oriel_gpu_queue_schedule(queue); // somebody has to publish it
 }
 
 void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel_request *req) {
@@ -235,9 +236,11 @@ static void run_turn(void *user) {
 	}
 	const uint64_t n_before = queue->n_begun;
 	queue->peak_depth = oriel_max_u32(queue->peak_depth, oriel_gpu_queue_get_depth(queue));
+	queue->in_turn = true;
 	bool has_more = serve(queue);
 	queue->n_turns += queue->n_begun != n_before ? 1 : 0;
 	oriel_cursor_run_waiting(queue->gpu);
+	queue->in_turn = false;
 	publish(queue);
 	if (has_more) {
 		oriel_gpu_queue_schedule(queue);

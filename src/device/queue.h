@@ -47,6 +47,7 @@ struct oriel_gpu_queue {
 	struct oriel_link waiting;   // UPDATE_CURSORs that wait for the control queue
 	struct oriel_timeline timeline;
 	struct oriel_request *current; // in the middle of its slices, or NULL
+	bool in_turn;
 	bool stopping;
 	bool broken_told;
 
