@@ -94,6 +94,16 @@ static void write_header(const struct oriel_request *req, enum oriel_resp resp, 
 	oriel_encode_ctrl_hdr(&w, &hdr);
 }
 
+/** What the next control request waited for is done, or will never be: it may be taken. */
+static void unblock(const struct oriel_request *req) {
+	struct oriel_gpu *gpu = req->queue->gpu;
+	if (gpu->blocked_by == req) {
+		gpu->blocked_by = NULL;
+		oriel_readback_end(gpu);
+		oriel_gpu_queue_schedule(req->queue);
+	}
+}
+
 void oriel_request_finish(struct oriel_request *req, enum oriel_resp resp) {
 	assert(resp != ORIEL_RESP_PENDING && !req->finished);
 	struct oriel_gpu *gpu = req->queue->gpu;
@@ -111,16 +121,12 @@ void oriel_request_finish(struct oriel_request *req, enum oriel_resp resp) {
 	oriel_count_command(&gpu->counts, req->row, resp);
 	req->written = (uint32_t)size;
 	req->finished = true;
+	unblock(req); // its fence may take long, and is for the guest alone
 	oriel_gpu_queue_handle_finished(req->queue, req);
 }
 
 void oriel_request_end(struct oriel_request *req) {
-	struct oriel_gpu *gpu = req->queue->gpu;
-	if (gpu->blocked_by == req) {
-		gpu->blocked_by = NULL;
-		oriel_readback_end(gpu);
-		oriel_gpu_queue_schedule(req->queue);
-	}
+	unblock(req);
 	oriel_work_abandon(req);
 	oriel_list_remove(&req->link);
 	oriel_list_remove(&req->timeline_link);

@@ -400,6 +400,40 @@ static void test_read_back(void **state) {
 	finish(&f);
 }
 
+/** What comes behind a fenced flush waits for the pixels, and not for the fence too. */
+static void test_read_back_with_fence(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	show_3d(&f, 1);
+	f.renderer.is_prompt = false;
+	uint16_t a = submit(&f, gpu_command_fenced(gpu_flush(1, ALL), 1));
+	uint16_t b = submit(&f, gpu_submit_3d(1, 1, 4));
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_ADD_IMAGE, 0);
+	device_rig_run(&f.rig);
+	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_SUBMIT), 0);
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_READ_PIXELS, 0);
+	device_rig_run(&f.rig);
+	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_SUBMIT), 1);
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_SUBMIT, 0);
+	expect_next(&f, b, OK);
+	expect_none(&f);
+
+	// The other way around: a fence that passes does not end the flush.
+	uint16_t c = submit(&f, gpu_command_fenced(gpu_flush(1, ALL), 2));
+	uint16_t d = submit(&f, gpu_submit_3d(1, 1, 4));
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_FENCE, 0);
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_FENCE, 0);
+	expect_next(&f, a, OK);
+	expect_none(&f);
+	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_SUBMIT), 1);
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_READ_PIXELS, 0);
+	expect_next(&f, c, OK);
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_SUBMIT, 0);
+	expect_next(&f, d, OK);
+	finish(&f);
+}
+
 /** A flip between buffers of one size costs one read-back, at the flush. */
 static void test_flip(void **state) {
 	(void)state;
@@ -610,6 +644,7 @@ int main(void) {
 		cmocka_unit_test(test_empty_backing),
 		cmocka_unit_test(test_host_blob),
 		cmocka_unit_test(test_read_back),
+		cmocka_unit_test(test_read_back_with_fence),
 		cmocka_unit_test(test_flip),
 		cmocka_unit_test(test_twin),
 		cmocka_unit_test(test_twin_without_picture),
