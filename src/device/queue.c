@@ -156,7 +156,7 @@ static bool serve(struct oriel_gpu_queue *queue) {
 	oriel_virtq_disable_kicks(queue->vq);
 	while (n_chains < ORIEL_TURN_CHAINS && queue->turn_bytes > 0) {
 		if (queue->current != NULL) {
-			oriel_transfer_continue(queue->current);
+			oriel_request_continue_transfer(queue->current);
 			continue;
 		}
 		// Without a free slot the queue waits: whatever finishes gives it another turn.

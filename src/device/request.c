@@ -71,6 +71,26 @@ int oriel_request_keep(struct oriel_request *req) {
 	return 0;
 }
 
+static void handle_transferred(struct oriel_transfer *transfer, int err) {
+	struct oriel_request *req = oriel_container_of(transfer, struct oriel_request, transfer);
+	req->queue->current = NULL;
+	req->transferred(req, err);
+}
+
+void oriel_request_continue_transfer(struct oriel_request *req) {
+	struct oriel_gpu_queue *queue = req->queue;
+	oriel_transfer_run(&req->transfer, queue->gpu->renderer, &queue->turn_bytes);
+}
+
+void oriel_request_begin_transfer(struct oriel_request *req, struct oriel_resource *res,
+		const struct oriel_rect *rect, const struct oriel_render_source *source,
+		oriel_transferred_fn transferred) {
+	oriel_transfer_init(&req->transfer, res, rect, source, handle_transferred);
+	req->transferred = transferred;
+	req->queue->current = req;
+	oriel_request_continue_transfer(req);
+}
+
 struct oriel_writer *oriel_request_get_body(struct oriel_request *req) {
 	struct oriel_gpu *gpu = req->queue->gpu;
 	gpu->body = oriel_writer_of(gpu->response + ORIEL_CTRL_HDR_SIZE,

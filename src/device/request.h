@@ -54,6 +54,9 @@ enum oriel_resp {
 /** Spans of a response's place that a slot has room for itself; real drivers need one. */
 #define ORIEL_REQUEST_INLINE_SPANS 4u
 
+/** A request's transfer is done; err is 0 or a negative errno. */
+typedef void (*oriel_transferred_fn)(struct oriel_request *req, int err);
+
 struct oriel_request {
 	struct oriel_gpu_queue *queue;
 	struct oriel_link link; // free, in flight, or waiting for the control queue
@@ -94,6 +97,7 @@ struct oriel_request {
 		struct oriel_display_query query;
 		struct {
 			struct oriel_transfer transfer;
+			oriel_transferred_fn transferred;
 			struct {
 				struct oriel_rect rect;   // as the guest said it
 				uint32_t scanout_id;      // that is being gathered for
@@ -126,6 +130,20 @@ int oriel_request_read(struct oriel_request *req, void *buf, size_t size);
  */
 ORIEL_MUST_CHECK
 int oriel_request_keep(struct oriel_request *req);
+
+/**
+ * Begin a transfer to rect of res, which is not empty, for a request that was kept. Until its last
+ * slice was run, the request is its queue's `current` one, and nothing is popped behind it.
+ *
+ * oriel_renderer_check_transfer() has allowed it. res and the source's backing must stay until
+ * transferred is called, which may be before this returns.
+ */
+void oriel_request_begin_transfer(struct oriel_request *req, struct oriel_resource *res,
+		const struct oriel_rect *rect, const struct oriel_render_source *source,
+		oriel_transferred_fn transferred);
+
+/** Run the next slice of a request that is its queue's current one. */
+void oriel_request_continue_transfer(struct oriel_request *req);
 
 /** Where a handler writes the response's body, before it returns or finishes. Valid until then. */
 struct oriel_writer *oriel_request_get_body(struct oriel_request *req);

@@ -80,7 +80,8 @@ static void flush_blob(struct oriel_request *req) {
 			finish_gathering(req, err);
 			return;
 		}
-		oriel_transfer_begin(req, scanout->image, &damage, &source, handle_gathered);
+		oriel_request_begin_transfer(req, scanout->image, &damage, &source,
+				handle_gathered);
 		return;
 	}
 	oriel_flush_count(req);

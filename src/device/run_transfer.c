@@ -82,6 +82,6 @@ enum oriel_resp oriel_run_transfer_to_host_2d(struct oriel_gpu *gpu, struct orie
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
 	req->res = oriel_resource_hold(res);
-	oriel_transfer_begin(req, res, &cmd.rect, &source, handle_done);
+	oriel_request_begin_transfer(req, res, &cmd.rect, &source, handle_done);
 	return ORIEL_RESP_PENDING;
 }
