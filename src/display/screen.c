@@ -53,10 +53,13 @@ void oriel_screen_attach(struct oriel_screen *screen, struct oriel_display *disp
 		if (scanout->res != NULL) {
 			struct oriel_rect all = whole_of(scanout);
 			display->impl->handle_scanout(display, i);
-			if (needs_pixels(display, i)) {
+			const bool wants_pixels = needs_pixels(display, i);
+			if (wants_pixels) {
 				oriel_screen_fetch_pixels(screen, i);
 			}
-			display->impl->present(display, i, &all);
+			if (!wants_pixels || !scanout->is_behind) { // else they are presented later
+				display->impl->present(display, i, &all);
+			}
 		}
 		if (screen->cursors[i].serial != 0) {
 			display->impl->handle_cursor(display, i);

@@ -232,6 +232,11 @@ static void fetch(struct oriel_screen *screen, uint32_t i) {
 	oriel_screen_set_behind(screen, i, false);
 }
 
+static void fetch_later(struct oriel_screen *screen, uint32_t i) {
+	(void)screen;
+	(void)i;
+}
+
 static void test_dmabuf_is_part_of_the_picture(void **state) {
 	(void)state;
 	struct fixture f;
@@ -262,6 +267,12 @@ static void test_dmabuf_is_part_of_the_picture(void **state) {
 	assert_string_equal(content.text, "scanout 0 30x20;present 0 0,0 30x20;");
 	assert_int_equal(oriel_screen_get_dmabufs(&f.screen), ORIEL_DISPLAY_TAKES_DMABUFS);
 	assert_true(f.screen.scanouts[0].is_behind);
+	f.screen.fetch_pixels = fetch_later; // old ones are not presented
+	f.display.text[0] = '\0';
+	oriel_screen_attach(&f.screen, &f.display.base);
+	assert_string_equal(f.display.text, "scanout 0 30x20;");
+	oriel_screen_detach(&f.display.base);
+	f.screen.fetch_pixels = fetch;
 	oriel_screen_attach(&f.screen, &f.display.base);
 	assert_false(f.screen.scanouts[0].is_behind);
 

@@ -332,6 +332,26 @@ static void test_pixels_are_fetched(void **state) {
 	gpu_rig_check(f, "as pixels");
 }
 
+static void fetch_later(struct oriel_screen *screen, uint32_t scanout_id) {
+	(void)screen;
+	(void)scanout_id;
+}
+
+/** Old pixels are not sent while the new ones are fetched. */
+static void test_pixels_come_late(void **state) {
+	struct gpu_rig *f = *state;
+	f->test.screen.fetch_pixels = fetch_later;
+	const struct shown tiled = show(f, 1, 2, TILED);
+	oriel_screen_set_behind(&f->test.screen, 1, true);
+	f->fake.features = 0;
+	gpu_rig_connect_pumped(f);
+	assert_int_equal(N_PIXELS(f), 0);
+	oriel_screen_set_behind(&f->test.screen, 1, false);
+	flush(f, tiled.res, (struct oriel_rect){ 0, 0, 100, 60 });
+	gpu_rig_check(f, "as pixels");
+	assert_int_equal(N_PIXELS(f), 1);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_picture, setup, gpu_rig_teardown),
@@ -349,6 +369,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_not_asked_for, setup, gpu_rig_teardown),
 		cmocka_unit_test_setup_teardown(test_new_connection, setup, gpu_rig_teardown),
 		cmocka_unit_test_setup_teardown(test_pixels_are_fetched, setup, gpu_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_pixels_come_late, setup, gpu_rig_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -267,6 +267,9 @@ static void update_pixels(struct oriel_gpu_socket *gs) {
 	for (uint32_t i = 0; screen != NULL && gs->replies.ready && i < screen->n_scanouts; i++) {
 		if (oriel_gpu_socket_sender_needs_pixels(&gs->sender, screen, i)) {
 			oriel_screen_fetch_pixels(screen, i);
+			if (screen->scanouts[i].is_behind) {
+				oriel_gpu_socket_sender_handle_fetch(&gs->sender, i);
+			}
 		}
 	}
 }

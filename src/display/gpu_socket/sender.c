@@ -131,6 +131,11 @@ void oriel_gpu_socket_sender_handle_scanout(struct oriel_gpu_socket_sender *send
 	scanout->waits = !oriel_rect_is_empty(&picture);
 }
 
+void oriel_gpu_socket_sender_handle_fetch(struct oriel_gpu_socket_sender *sender,
+		uint32_t scanout_id) {
+	sender->scanouts[scanout_id].waits = true;
+}
+
 static bool contains(const struct oriel_rect *outer, const struct oriel_rect *inner) {
 	struct oriel_rect both = oriel_rect_intersect(outer, inner);
 	return oriel_rect_equals(&both, inner);

@@ -46,7 +46,8 @@
 struct oriel_gpu_socket_scanout {
 	struct oriel_rect frame;    // what is left of the part that is going out, band by band
 	struct oriel_damage damage; // what comes after it
-	bool waits;                 // changed: nothing goes out before the next present
+	bool waits;                 // nothing goes out before the next present: it changed, or
+				    // its pixels are being fetched
 	uint32_t width, height;     // of the last SCANOUT on this connection; 0x0: off, or none yet
 	bool lit;                   // the front-end may show a picture, of whatever connection
 	struct oriel_dmabuf *told;  // held: of the last DMABUF_SCANOUT; NULL: it shows pixels
@@ -111,6 +112,10 @@ int oriel_gpu_socket_sender_handle_updated(struct oriel_gpu_socket_sender *sende
 
 /** A descriptor could not be sent: say it all again at the next present. */
 void oriel_gpu_socket_sender_handle_unsent(struct oriel_gpu_socket_sender *sender, int fd);
+
+/** The pixels of a scanout are being fetched; they are presented then. */
+void oriel_gpu_socket_sender_handle_fetch(struct oriel_gpu_socket_sender *sender,
+		uint32_t scanout_id);
 
 /** The answer did not come in time: go on without it. */
 void oriel_gpu_socket_sender_handle_timeout(struct oriel_gpu_socket_sender *sender);
