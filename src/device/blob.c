@@ -6,9 +6,6 @@
 
 #include "device/udmabuf.h"
 
-#include <assert.h>
-#include <stdlib.h>
-
 /** Whether an image that is there will do for another blob. */
 static bool image_fits(const struct oriel_blob_scanout *scanout,
 		const struct oriel_blob_layout *layout) {
@@ -65,6 +62,12 @@ static struct oriel_dmabuf *find_dmabuf(struct oriel_gpu *gpu, struct oriel_reso
 	return oriel_udmabuf_get(&gpu->udmabuf, blob, &picture);
 }
 
+/** What is being gathered for a scanout is of no use any more: what is wanted is begun anew. */
+static void stop_fetch(struct oriel_gpu *gpu, uint32_t scanout_id) {
+	struct oriel_blob_fetch *fetch = &gpu->blob_fetch;
+	fetch->is_under_way = fetch->is_under_way && fetch->scanout_id != scanout_id;
+}
+
 int oriel_blob_show(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_resource *blob,
 		const struct oriel_blob_layout *layout) {
 	struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
@@ -85,6 +88,7 @@ int oriel_blob_show(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_res
 			    !oriel_rect_equals(&scanout->layout.rect, &layout->rect) ||
 			    scanout->layout.offset != layout->offset ||
 			    scanout->layout.stride != layout->stride;
+	stop_fetch(gpu, scanout_id);
 	scanout->blob = oriel_resource_hold(blob); // may be the same one
 	scanout->layout = *layout;
 	oriel_resource_release(old);
@@ -94,6 +98,7 @@ int oriel_blob_show(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_res
 void oriel_blob_leave(struct oriel_gpu *gpu, uint32_t scanout_id) {
 	struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
 	struct oriel_resource *image = scanout->image;
+	stop_fetch(gpu, scanout_id);
 	oriel_resource_release(scanout->blob);
 	*scanout = (struct oriel_blob_scanout){ 0 };
 	if (image != NULL) {
@@ -110,55 +115,79 @@ void oriel_blob_remove(struct oriel_gpu *gpu, const struct oriel_resource *blob)
 	}
 }
 
-/** Gathering without a request: for a display that needs pixels after all. */
-struct fetch {
-	struct oriel_render_op op;
-	struct oriel_gpu *gpu;
-	struct oriel_resource *blob; // held
-	uint32_t scanout_id;
-};
+void oriel_blob_handle_gathered(struct oriel_gpu *gpu, uint32_t scanout_id, int err) {
+	struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
+	stop_fetch(gpu, scanout_id);
+	scanout->is_wanted = false;
+	scanout->is_stale = err < 0;
+	oriel_screen_set_behind(&gpu->screen, scanout_id, false);
+}
 
-static void handle_fetched(struct oriel_render_op *op, int err) {
-	struct fetch *fetch = oriel_container_of(op, struct fetch, op);
-	struct oriel_gpu *gpu = fetch->gpu;
-	struct oriel_blob_scanout *scanout = &gpu->blobs[fetch->scanout_id];
-	if (scanout->image == op->res && scanout->blob == fetch->blob) {
-		// What cannot be gathered is not asked for again: displays show what there is.
-		scanout->is_stale = err < 0;
-		oriel_screen_set_behind(&gpu->screen, fetch->scanout_id, false);
-		oriel_screen_flush(&gpu->screen, op->res, &op->rect);
+static void handle_fetched(struct oriel_transfer *transfer, int err) {
+	struct oriel_gpu *gpu = oriel_container_of(transfer, struct oriel_gpu, blob_fetch.transfer);
+	// What cannot be gathered is not asked for again: displays show what there is.
+	oriel_blob_handle_gathered(gpu, gpu->blob_fetch.scanout_id, err);
+	oriel_screen_flush(&gpu->screen, transfer->op.res, &transfer->rect);
+}
+
+/** Begin to gather all of a scanout that shows a blob. */
+static void begin_fetch(struct oriel_gpu *gpu, uint32_t scanout_id) {
+	struct oriel_blob_fetch *fetch = &gpu->blob_fetch;
+	struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
+	struct oriel_render_source source;
+	const struct oriel_rect all =
+			oriel_blob_get_damage(scanout, &scanout->layout.rect, &source);
+	oriel_transfer_init(&fetch->transfer, scanout->image, &all, &source, handle_fetched);
+	fetch->scanout_id = scanout_id;
+	fetch->is_under_way = true;
+}
+
+/** Begin with the next scanout that is wanted, unless one is under way. Returns whether one is. */
+static bool begin_next_fetch(struct oriel_gpu *gpu) {
+	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS && !gpu->blob_fetch.is_under_way; i++) {
+		if (gpu->blobs[i].is_wanted) {
+			begin_fetch(gpu, i);
+		}
 	}
-	oriel_resource_release(op->res);
-	oriel_resource_release(fetch->blob);
-	free(fetch);
+	return gpu->blob_fetch.is_under_way;
+}
+
+static void run_fetch(void *user) {
+	struct oriel_gpu *gpu = user;
+	uint64_t share = ORIEL_TURN_BYTES;
+	if (begin_next_fetch(gpu)) {
+		oriel_source_set_pending(gpu->blob_fetch.turn); // there may be more to do
+		oriel_transfer_run(&gpu->blob_fetch.transfer, gpu->renderer, &share);
+	}
+}
+
+int oriel_blob_init_fetch(struct oriel_gpu *gpu) {
+	return oriel_loop_add_deferred(gpu->loop, run_fetch, gpu, &gpu->blob_fetch.turn);
+}
+
+void oriel_blob_finish_fetch(struct oriel_gpu *gpu) {
+	oriel_source_remove(gpu->blob_fetch.turn);
+	gpu->blob_fetch.turn = NULL;
 }
 
 void oriel_blob_fetch(struct oriel_gpu *gpu, uint32_t scanout_id) {
-	struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
-	struct fetch *fetch = scanout->blob != NULL ? calloc(1, sizeof(*fetch)) : NULL;
-	if (fetch == NULL) {
-		return;
+	if (gpu->blobs[scanout_id].blob != NULL) {
+		gpu->blobs[scanout_id].is_wanted = true;
+		oriel_source_set_pending(gpu->blob_fetch.turn);
 	}
-	scanout->is_stale = true;
-	fetch->gpu = gpu;
-	fetch->blob = oriel_resource_hold(scanout->blob);
-	fetch->scanout_id = scanout_id;
-	fetch->op.type = ORIEL_RENDER_TRANSFER_TO_HOST_2D;
-	fetch->op.res = oriel_resource_hold(scanout->image);
-	fetch->op.rect = oriel_blob_get_damage(scanout, &scanout->layout.rect, &fetch->op.source);
-	fetch->op.done = handle_fetched;
-	oriel_renderer_submit(gpu->renderer, &fetch->op);
+}
+
+bool oriel_blob_is_missing(const struct oriel_gpu *gpu, uint32_t scanout_id,
+		const struct oriel_resource *blob) {
+	return gpu->blobs[scanout_id].blob == blob && gpu->blobs[scanout_id].is_stale &&
+	       gpu->screen.scanouts[scanout_id].dmabuf != NULL;
 }
 
 void oriel_blob_drop_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob) {
-	if (!blob->is_blob) {
-		return;
-	}
 	// A scanout may show one that the blob itself has no more.
 	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
 		const struct oriel_scanout *shown = &gpu->screen.scanouts[i];
 		if (gpu->blobs[i].blob == blob && shown->dmabuf != NULL) {
-			oriel_blob_fetch(gpu, i);
 			const struct oriel_rect all = shown->src;
 			show_image(gpu, i, gpu->blobs[i].image, NULL);
 			oriel_screen_flush(&gpu->screen, gpu->blobs[i].image, &all);
@@ -168,10 +197,20 @@ void oriel_blob_drop_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob) 
 }
 
 void oriel_blob_drop_all_dmabufs(struct oriel_gpu *gpu) {
+	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
+		if (gpu->blobs[i].blob != NULL &&
+				oriel_blob_is_missing(gpu, i, gpu->blobs[i].blob)) {
+			uint64_t share = UINT64_MAX;
+			begin_fetch(gpu, i);
+			oriel_transfer_run(&gpu->blob_fetch.transfer, gpu->renderer, &share);
+		}
+	}
 	uint32_t cursor = 0;
 	struct oriel_resource *res = oriel_resource_table_next(&gpu->resources, &cursor);
 	for (; res != NULL; res = oriel_resource_table_next(&gpu->resources, &cursor)) {
-		oriel_blob_drop_dmabuf(gpu, res);
+		if (res->is_blob) {
+			oriel_blob_drop_dmabuf(gpu, res);
+		}
 	}
 }
 
@@ -192,7 +231,7 @@ struct oriel_rect oriel_blob_get_flushed(const struct oriel_blob_scanout *scanou
 bool oriel_blob_present_dmabuf(struct oriel_gpu *gpu, uint32_t scanout_id,
 		const struct oriel_rect *rect) {
 	struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
-	if (oriel_screen_needs_pixels(&gpu->screen, scanout_id) ||
+	if (scanout->is_wanted || oriel_screen_needs_pixels(&gpu->screen, scanout_id) ||
 			gpu->screen.scanouts[scanout_id].dmabuf == NULL) {
 		return false;
 	}

@@ -8,15 +8,17 @@
  *
  * The VMM has guest memory anyway. If its display takes dma-bufs, and the kernel can make one of
  * the blob's pages (udmabuf.h), the scanout has it beside the image; then nothing is gathered as
- * long as no display needs pixels, and all of it once one does.
+ * long as no display needs pixels, and all of it once one does: by flushes, or between them in a
+ * deferred call, a slice in each turn of the loop.
  *
  * A screen's scanout shows that image; the blob behind it is known here alone.
  */
 #ifndef ORIEL_BLOB_H
 #define ORIEL_BLOB_H
 
+#include "device/transfer.h"
+#include "oriel/loop.h"
 #include "protocol/virtio_gpu.h"
-#include "render/render.h"
 #include "resource/resource.h"
 
 struct oriel_gpu;
@@ -33,8 +35,22 @@ struct oriel_blob_scanout {
 	struct oriel_resource *blob;  // held; NULL: the scanout shows no blob
 	struct oriel_resource *image; // held; what the screen shows, as large as layout.rect
 	struct oriel_blob_layout layout;
-	bool is_stale; // nothing of this blob was gathered yet, or not all that was flushed
+	bool is_stale;  // nothing of this blob was gathered yet, or not all that was flushed
+	bool is_wanted; // a display waits for the pixels
 };
+
+/** Gathering without a request, for one scanout after another whose pixels are wanted. */
+struct oriel_blob_fetch {
+	struct oriel_source *turn; // deferred; as long as the device
+	struct oriel_transfer transfer;
+	uint32_t scanout_id;
+	bool is_under_way; // transfer, for this scanout
+};
+
+/** Begin, with nothing wanted. Returns 0 or -ENOMEM. */
+ORIEL_MUST_CHECK
+int oriel_blob_init_fetch(struct oriel_gpu *gpu);
+void oriel_blob_finish_fetch(struct oriel_gpu *gpu);
 
 /**
  * Show a blob on a scanout.
@@ -51,14 +67,27 @@ void oriel_blob_leave(struct oriel_gpu *gpu, uint32_t scanout_id);
 /** Turn off every scanout that shows blob, as its UNREF does. */
 void oriel_blob_remove(struct oriel_gpu *gpu, const struct oriel_resource *blob);
 
-/** A blob loses its backing: where it was shown without a copy, the last picture is gathered. */
+/**
+ * Whether a scanout shows a blob without a copy, and has not the last picture: for whoever takes
+ * the blob's backing.
+ */
+bool oriel_blob_is_missing(const struct oriel_gpu *gpu, uint32_t scanout_id,
+		const struct oriel_resource *blob);
+
+/** A blob loses its backing: where it was shown without a copy, what was gathered is shown. */
 void oriel_blob_drop_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob);
 
-/** The same for all blobs: guest memory changes. */
+/**
+ * Guest memory changes: the same for all blobs. What is missing is gathered first, all at once: the
+ * VMM waits for the memory.
+ */
 void oriel_blob_drop_all_dmabufs(struct oriel_gpu *gpu);
 
-/** Gather what is missing on a scanout, and present it: for displays (oriel_fetch_pixels_fn). */
+/** Have what is missing on a scanout gathered soon, and presented (oriel_fetch_pixels_fn). */
 void oriel_blob_fetch(struct oriel_gpu *gpu, uint32_t scanout_id);
+
+/** All that was missing on a scanout was gathered, or cannot be (err): nobody waits any more. */
+void oriel_blob_handle_gathered(struct oriel_gpu *gpu, uint32_t scanout_id, int err);
 
 /** Let all blobs and images go; the screen was cleared. */
 void oriel_blob_clear(struct oriel_gpu *gpu);
@@ -67,7 +96,7 @@ void oriel_blob_clear(struct oriel_gpu *gpu);
 struct oriel_rect oriel_blob_get_flushed(const struct oriel_blob_scanout *scanout,
 		const struct oriel_rect *rect);
 
-/** Present damage of a scanout as its dma-buf has it, if no display needs pixels. */
+/** Present damage of a scanout as its dma-buf has it, if no display needs or waits for pixels. */
 bool oriel_blob_present_dmabuf(struct oriel_gpu *gpu, uint32_t scanout_id,
 		const struct oriel_rect *rect);
 

@@ -70,6 +70,8 @@ enum oriel_resp oriel_run_transfer_to_host_2d(struct oriel_gpu *gpu, struct orie
 		struct oriel_reader *body);
 
 // run_blob.c
+/** DETACH_BACKING of a blob that has one: the last picture of it is gathered first. */
+enum oriel_resp oriel_blob_detach(struct oriel_request *req, struct oriel_resource *blob);
 enum oriel_resp oriel_run_create_blob(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body);
 

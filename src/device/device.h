@@ -42,6 +42,7 @@ struct oriel_gpu {
 
 	struct oriel_screen screen;
 	struct oriel_blob_scanout blobs[ORIEL_MAX_SCANOUTS]; // of the screen's scanouts
+	struct oriel_blob_fetch blob_fetch;
 	struct oriel_udmabuf udmabuf;
 	struct oriel_resource_limits limits;
 	struct oriel_resource_table resources;

@@ -293,6 +293,9 @@ int oriel_gpu_create(struct oriel_loop *loop, struct oriel_renderer *renderer,
 	oriel_gpu_3d_init(gpu, options->renderer3d);
 	oriel_resource_table_init(&gpu->resources, &gpu->limits);
 	err = oriel_memory_create(&gpu->memory);
+	if (err == 0) {
+		err = oriel_blob_init_fetch(gpu);
+	}
 	for (unsigned int i = 0; err == 0 && i < ORIEL_GPU_N_QUEUES; i++) {
 		err = oriel_gpu_queue_init(&gpu->queues[i], gpu, i);
 	}
@@ -348,6 +351,7 @@ void oriel_gpu_destroy(struct oriel_gpu *gpu) {
 	}
 	oriel_screen_finish(&gpu->screen);
 	oriel_blob_clear(gpu);
+	oriel_blob_finish_fetch(gpu);
 	oriel_readback_clear(gpu);
 	oriel_gpu_3d_finish(gpu);
 	oriel_resource_table_finish(&gpu->resources);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Making blobs (virtio 1.3, 5.7.6.8: RESOURCE_CREATE_BLOB). Those of the guest's memory; blobs of
- * the host's are objects that a context made, and no renderer makes any yet.
+ * Making blobs (virtio 1.3, 5.7.6.8: RESOURCE_CREATE_BLOB), and taking their memory away
+ * (RESOURCE_DETACH_BACKING). Those of the guest's memory; blobs of the host's are objects that a
+ * context made, and no renderer makes any yet.
  */
 #include "device/attach.h"
 #include "device/device.h"
@@ -81,4 +82,43 @@ enum oriel_resp oriel_run_create_blob(struct oriel_gpu *gpu, struct oriel_reques
 		oriel_resource_drop(&gpu->resources, res);
 	}
 	return resp;
+}
+
+static void detach(struct oriel_request *req);
+
+static void handle_gathered(struct oriel_request *req, int err) {
+	// What cannot be gathered is shown as it was.
+	oriel_blob_handle_gathered(req->queue->gpu, req->flush.scanout_id, err);
+	req->flush.scanout_id++;
+	detach(req);
+}
+
+/** Gather the last picture for the next scanout that has none of it, or detach. */
+static void detach(struct oriel_request *req) {
+	struct oriel_gpu *gpu = req->queue->gpu;
+	for (uint32_t i = req->flush.scanout_id; i < gpu->screen.n_scanouts; i++) {
+		if (oriel_blob_is_missing(gpu, i, req->res)) {
+			struct oriel_blob_scanout *scanout = &gpu->blobs[i];
+			struct oriel_render_source source;
+			const struct oriel_rect all = oriel_blob_get_damage(scanout,
+					&scanout->layout.rect, &source);
+			req->flush.scanout_id = i;
+			oriel_request_begin_transfer(req, scanout->image, &all, &source,
+					handle_gathered);
+			return;
+		}
+	}
+	oriel_blob_drop_dmabuf(gpu, req->res);
+	oriel_backing_detach(&req->res->backing);
+	oriel_request_finish(req, ORIEL_RESP_OK_NODATA);
+}
+
+enum oriel_resp oriel_blob_detach(struct oriel_request *req, struct oriel_resource *blob) {
+	if (oriel_request_keep(req) < 0) {
+		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
+	}
+	req->res = oriel_resource_hold(blob);
+	req->flush.scanout_id = 0;
+	detach(req);
+	return ORIEL_RESP_PENDING;
 }

@@ -48,10 +48,9 @@ static void handle_gathered(struct oriel_request *req, int err) {
 		finish_gathering(req, err);
 		return;
 	}
-	struct oriel_blob_scanout *scanout = &gpu->blobs[req->flush.scanout_id];
-	scanout->is_stale = false;
-	oriel_screen_set_behind(&gpu->screen, req->flush.scanout_id, false);
-	oriel_screen_flush(&gpu->screen, scanout->image, &req->transfer.rect);
+	oriel_blob_handle_gathered(gpu, req->flush.scanout_id, 0);
+	oriel_screen_flush(&gpu->screen, gpu->blobs[req->flush.scanout_id].image,
+			&req->transfer.rect);
 	req->flush.has_shown = true;
 	req->flush.scanout_id++;
 	flush_blob(req);

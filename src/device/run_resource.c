@@ -136,12 +136,14 @@ enum oriel_resp oriel_run_detach_backing(struct oriel_gpu *gpu, struct oriel_req
 		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
 				"resource %" PRIu32 " has no backing", cmd.resource_id);
 	}
+	if (res->is_blob) {
+		return oriel_blob_detach(req, res);
+	}
 	struct oriel_work *work = NULL;
 	if (is_in_renderer(res) &&
 			begin_giving_back(gpu, res, ORIEL_RENDER3D_DETACH_BACKING, &work) < 0) {
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
-	oriel_blob_drop_dmabuf(gpu, res);
 	oriel_backing_detach(&res->backing);
 	return work != NULL ? oriel_work_submit_for(work, req, get_done(res))
 			    : ORIEL_RESP_OK_NODATA;

@@ -8,6 +8,7 @@
 
 #include "fixture/check.h"
 #include "fixture/device_rig.h"
+#include "fixture/fail_alloc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -194,8 +195,14 @@ static void test_late_need_of_pixels(void **state) {
 	struct fake_display late;
 	fake_display_init(&late);
 	oriel_gpu_attach_display(f.rig.gpu, &late.base);
+	assert_int_equal(late.n_events, 1); // old pixels are not presented
+	assert_int_equal(late.events[0].type, FAKE_SCANOUT);
+	device_rig_run(&f.rig);
 	assert_false(get_scanout(&f, 0)->is_behind);
 	assert_true(is_gathered(&f, 0));
+	assert_int_equal(late.n_events, 2);
+	assert_int_equal(late.events[1].type, FAKE_PRESENT);
+	assert_true(oriel_rect_equals(&late.events[1].rect, &whole));
 	memset(f.bytes[0], 0x5a, FILE_SIZE);
 	const struct oriel_rect dot = { 3, 4, 5, 6 };
 	fake_display_forget(&late);
@@ -209,9 +216,156 @@ static void test_late_need_of_pixels(void **state) {
 	assert_int_equal(flush(&f, dot), OK);
 	assert_true(get_scanout(&f, 0)->is_behind);
 	oriel_gpu_attach_display(f.rig.gpu, &late.base);
+	device_rig_run(&f.rig);
 	assert_true(is_gathered(&f, 0));
 	oriel_gpu_detach_display(f.rig.gpu, &late.base);
 	finish(&f);
+}
+
+/** Pixels are wanted, and there is no memory: nothing needs any. */
+static void test_late_need_without_memory(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f, F_SEAL_SHRINK);
+	make_plain_blob(&f, BLOB);
+	assert_int_equal(show(&f, 0, BLOB, whole), OK);
+	assert_int_equal(flush(&f, whole), OK);
+	fail_alloc_at(1);
+	oriel_screen_fetch_pixels(&f.rig.gpu->screen, 0);
+	device_rig_run(&f.rig);
+	assert_false(fail_alloc_has_failed());
+	fail_alloc_at(0);
+	assert_false(get_scanout(&f, 0)->is_behind);
+	assert_true(is_gathered(&f, 0));
+	finish(&f);
+}
+
+/** While a display waits for pixels, a flush gathers them. */
+static void test_flush_while_pixels_are_wanted(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f, F_SEAL_SHRINK);
+	make_plain_blob(&f, BLOB);
+	assert_int_equal(show(&f, 0, BLOB, whole), OK);
+	assert_int_equal(flush(&f, whole), OK);
+	const struct gpu_command cmd = gpu_flush(BLOB, (struct oriel_rect){ 3, 4, 5, 6 });
+	(void)device_rig_submit(&f.rig, RIG_CONTROL, &cmd);
+	device_rig_kick(&f.rig, RIG_CONTROL); // before the fetch
+	oriel_screen_fetch_pixels(&f.rig.gpu->screen, 0);
+	fake_display_forget(&f.rig.display);
+	device_rig_run(&f.rig);
+	assert_int_equal(device_rig_collect_all(&f.rig, RIG_CONTROL), 1);
+	assert_false(get_scanout(&f, 0)->is_behind);
+	assert_true(is_gathered(&f, 0));
+	assert_int_equal(f.rig.display.n_events, 1); // and nobody gathers them again
+	assert_int_equal(flush(&f, whole), OK);
+	assert_true(get_scanout(&f, 0)->is_behind);
+	finish(&f);
+}
+
+// Rows of a page, three turns of them.
+#define BIG_GPA (SECOND_GPA + FILE_SIZE)
+#define BIG_WIDTH 1024u
+#define BIG_HEIGHT (3u * ORIEL_TURN_BYTES / PAGE)
+#define BIG_SIZE (BIG_HEIGHT * PAGE)
+
+/** Show a blob of three turns' pixels on scanout 0, which has none of them. Returns them. */
+static const uint8_t *show_big_blob(struct fixture *f) {
+	const int fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(fd, BIG_SIZE), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	uint8_t *bytes = mmap(NULL, BIG_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(bytes != MAP_FAILED);
+	int err = oriel_memory_add_region_take(oriel_virtio_get_memory(f->rig.virtio), BIG_GPA,
+			BIG_SIZE, 0, fd);
+	assert_int_equal(err, 0);
+	oriel_virtio_handle_memory_change(f->rig.virtio);
+	const struct oriel_cmd_create_blob blob = { .resource_id = BLOB,
+		.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
+		.n_entries = 1,
+		.size = BIG_SIZE };
+	const struct oriel_mem_entry entry = { BIG_GPA, BIG_SIZE };
+	assert_int_equal(device_rig_type(&f->rig, gpu_create_blob(&blob, &entry, 1)), OK);
+	const struct oriel_cmd_set_scanout_blob cmd = { .rect = { 0, 0, BIG_WIDTH, BIG_HEIGHT },
+		.resource_id = BLOB,
+		.width = BIG_WIDTH,
+		.height = BIG_HEIGHT,
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+		.strides = { PAGE } };
+	assert_int_equal(device_rig_type(&f->rig, gpu_set_scanout_blob(&cmd)), OK);
+	memset(bytes, 0x5a, BIG_SIZE);
+	assert_int_equal(flush(f, cmd.rect), OK);
+	assert_true(get_scanout(f, 0)->is_behind);
+	return bytes;
+}
+
+/** How many whole turns' pixels are gathered. */
+static uint32_t count_turns(const struct fixture *f, const uint8_t *bytes) {
+	const uint8_t *pixels = get_scanout(f, 0)->res->pixels;
+	uint32_t n = 0;
+	while (n < 3 && memcmp(pixels + n * ORIEL_TURN_BYTES, bytes + n * ORIEL_TURN_BYTES,
+					ORIEL_TURN_BYTES) == 0) {
+		n++;
+	}
+	return n;
+}
+
+/** A large picture is gathered turn by turn, and others have theirs between. */
+static void test_fetch_in_slices(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f, F_SEAL_SHRINK);
+	const uint8_t *bytes = show_big_blob(&f);
+	fake_display_forget(&f.rig.display);
+	oriel_screen_fetch_pixels(&f.rig.gpu->screen, 0);
+	assert_int_equal(count_turns(&f, bytes), 0);
+	for (uint32_t i = 1; i <= 2; i++) {
+		device_rig_dispatch(&f.rig);
+		assert_int_equal(count_turns(&f, bytes), i);
+		assert_true(get_scanout(&f, 0)->is_behind);
+		assert_int_equal(f.rig.display.n_events, 0);
+	}
+	device_rig_dispatch(&f.rig);
+	assert_int_equal(count_turns(&f, bytes), 3);
+	assert_false(get_scanout(&f, 0)->is_behind);
+	assert_int_equal(f.rig.display.n_events, 1);
+
+	// In the middle of one the scanout shows another blob: that one is what is wanted.
+	assert_int_equal(flush(&f, (struct oriel_rect){ 0, 0, 1, 1 }), OK);
+	oriel_screen_fetch_pixels(&f.rig.gpu->screen, 0);
+	device_rig_dispatch(&f.rig);
+	make_plain_blob(&f, BLOB + 1);
+	assert_int_equal(show(&f, 0, BLOB + 1, whole), OK);
+	device_rig_run(&f.rig);
+	assert_int_equal(get_scanout(&f, 0)->src.width, WIDTH);
+	// And in the middle of another one it all ends.
+	assert_int_equal(device_rig_type(&f.rig, gpu_unref(BLOB + 1)), OK);
+	finish(&f);
+	munmap((void *)(uintptr_t)bytes, BIG_SIZE);
+}
+
+/** So is the last picture of a blob that loses its backing; then the guest is told. */
+static void test_detach_in_slices(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f, F_SEAL_SHRINK);
+	const uint8_t *bytes = show_big_blob(&f);
+	const struct gpu_command cmd = gpu_detach(BLOB);
+	(void)device_rig_submit(&f.rig, RIG_CONTROL, &cmd);
+	device_rig_kick(&f.rig, RIG_CONTROL);
+	for (uint32_t i = 1; i <= 2; i++) {
+		device_rig_dispatch(&f.rig);
+		assert_int_equal(count_turns(&f, bytes), i);
+		assert_int_equal(device_rig_collect_all(&f.rig, RIG_CONTROL), 0);
+		assert_non_null(get_scanout(&f, 0)->dmabuf);
+	}
+	device_rig_run(&f.rig);
+	assert_int_equal(count_turns(&f, bytes), 3);
+	assert_int_equal(device_rig_collect_all(&f.rig, RIG_CONTROL), 1);
+	assert_null(get_scanout(&f, 0)->dmabuf);
+	assert_int_equal(device_rig_type(&f.rig, gpu_detach(BLOB)), VIRTIO_GPU_RESP_ERR_UNSPEC);
+	finish(&f);
+	munmap((void *)(uintptr_t)bytes, BIG_SIZE);
 }
 
 /** Flips make each blob's dma-buf once; it goes with the blob. */
@@ -408,6 +562,10 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_gathered),
 		cmocka_unit_test(test_late_need_of_pixels),
+		cmocka_unit_test(test_late_need_without_memory),
+		cmocka_unit_test(test_flush_while_pixels_are_wanted),
+		cmocka_unit_test(test_fetch_in_slices),
+		cmocka_unit_test(test_detach_in_slices),
 		cmocka_unit_test(test_flips),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_what_is_gathered),
