@@ -8,87 +8,6 @@
 #include <assert.h>
 #include <inttypes.h>
 
-static struct oriel_rect all_of(const struct oriel_resource *image) {
-	return (struct oriel_rect){ 0, 0, image->width, image->height };
-}
-
-/** Have the renderer forget an image, and let it go ourselves; the screen may still show it. */
-static void drop_image(struct oriel_gpu *gpu, struct oriel_readback_image *image) {
-	struct oriel_work *work;
-	if (image->id != 0 && oriel_work_create(gpu, ORIEL_RENDER3D_REMOVE_IMAGE, &work) == 0) {
-		work->op.resource_id = image->id;
-		oriel_work_submit(work);
-	}
-	if (image->image != NULL) {
-		oriel_screen_remove_resource(&gpu->screen, image->image);
-		oriel_resource_release(image->image);
-	}
-	*image = (struct oriel_readback_image){ 0 };
-}
-
-/** The image of a scanout's that these pixels are, or NULL. */
-static struct oriel_readback_image *find_image(struct oriel_gpu *gpu,
-		const struct oriel_resource *pixels) {
-	for (uint32_t i = 0; i < ORIEL_MAX_SCANOUTS; i++) {
-		for (unsigned int k = 0; k < 2; k++) {
-			struct oriel_readback_image *image = &gpu->readback.scanouts[i].images[k];
-			if (image->image == pixels) {
-				return image;
-			}
-		}
-	}
-	return NULL;
-}
-
-static void handle_image_added(struct oriel_work *work, int err) {
-	// Whoever reads into an image that the renderer does not have is told so then.
-	if (err == 0) {
-		err = oriel_resource_seal(work->res);
-	}
-	if (err < 0) {
-		// Not for displays: viewers could write to it. The next picture gets another one.
-		struct oriel_readback_image *image = find_image(work->gpu, work->res);
-		if (image != NULL) {
-			image->id = 0;
-		}
-		oriel_log(&work->gpu->log, ORIEL_LOG_WARN,
-				"image %" PRIu32 " for read-backs: error %d", work->op.resource_id,
-				err);
-	}
-}
-
-int oriel_readback_make_image(struct oriel_gpu *gpu, const struct oriel_format *format,
-		uint32_t width, uint32_t height, struct oriel_readback_image *ret) {
-	struct oriel_resource *image;
-	int err = oriel_resource_create_unnamed(&gpu->resources, format, width, height, &image);
-	if (err < 0) {
-		return err;
-	}
-	struct oriel_work *work = NULL;
-	err = oriel_resource_share_unsealed(image);
-	if (err == 0) {
-		err = oriel_work_create(gpu, ORIEL_RENDER3D_ADD_IMAGE, &work);
-	}
-	if (err < 0) {
-		oriel_resource_release(image);
-		return -ENOMEM;
-	}
-	uint32_t id = ++gpu->readback.last_image_id;
-	work->op.resource_id = id != 0 ? id : ++gpu->readback.last_image_id;
-	work->op.image = (struct oriel_render3d_image){ image->memfd, image->size };
-	work->res = oriel_resource_hold(image);
-	work->done = handle_image_added;
-	*ret = (struct oriel_readback_image){ image, work->op.resource_id, all_of(image) };
-	oriel_work_submit(work);
-	return 0;
-}
-
-static bool image_fits(const struct oriel_readback_image *image, const struct oriel_resource *res,
-		const struct oriel_rect *src) {
-	return image->image != NULL && image->id != 0 && image->image->format == res->format &&
-	       image->image->width == src->width && image->image->height == src->height;
-}
-
 static void flush_next(struct oriel_request *req);
 
 /** A SET_SCANOUT has done what it was to do: whatever was on the scanout before is gone. */
@@ -139,7 +58,8 @@ static struct oriel_dmabuf *get_dmabuf(const struct oriel_gpu *gpu,
 static void show_front(struct oriel_gpu *gpu, uint32_t scanout_id, bool is_behind) {
 	const struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
 	const struct oriel_readback_image *front = &scanout->images[scanout->front];
-	struct oriel_picture picture = { .res = front->image, .src = all_of(front->image) };
+	struct oriel_picture picture = { .res = front->image,
+		.src = oriel_readback_all_of(front->image) };
 	picture.dmabuf = get_dmabuf(gpu, scanout->res);
 	if (picture.dmabuf != NULL) {
 		picture.dmabuf_x = scanout->src.x;
@@ -186,7 +106,7 @@ static void handle_read(struct oriel_work *work, int err) {
 		oriel_work_finish_request(work, err);
 		return;
 	}
-	const struct oriel_readback_image *image = find_image(work->gpu, work->res);
+	const struct oriel_readback_image *image = oriel_readback_find_image(work->gpu, work->res);
 	if (image == NULL || image->id == 0) {
 		oriel_work_finish_request(work, req->res->is_3d ? -ENOMEM : 0);
 		return;
@@ -217,10 +137,10 @@ static void set_read(struct oriel_work *work, const struct oriel_readback_scanou
 /** Make sure of an image that fits the scanout, in the back. */
 static int prepare_back(struct oriel_gpu *gpu, struct oriel_readback_scanout *scanout) {
 	struct oriel_readback_image *back = &scanout->images[1 - scanout->front];
-	if (image_fits(back, scanout->res, &scanout->src)) {
+	if (oriel_readback_image_fits(back, scanout->res, &scanout->src)) {
 		return 0;
 	}
-	drop_image(gpu, back);
+	oriel_readback_drop_image(gpu, back);
 	return oriel_readback_make_image(gpu, scanout->res->format, scanout->src.width,
 			scanout->src.height, back);
 }
@@ -318,7 +238,7 @@ static void flush_next(struct oriel_request *req) {
 static bool enter(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_resource *res,
 		const struct oriel_rect *src) {
 	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
-	const bool fits = image_fits(&scanout->images[scanout->front], res, src);
+	const bool fits = oriel_readback_image_fits(&scanout->images[scanout->front], res, src);
 	const bool changes = scanout->res != res || !oriel_rect_equals(&scanout->src, src);
 	if (changes) {
 		set_source(scanout, res, src);
@@ -353,7 +273,7 @@ static bool show_dmabuf(struct oriel_gpu *gpu, uint32_t scanout_id, bool *fits) 
 	}
 	if (!was_there) {
 		const struct oriel_readback_image *front = &scanout->images[scanout->front];
-		const struct oriel_rect all = all_of(front->image);
+		const struct oriel_rect all = oriel_readback_all_of(front->image);
 		oriel_screen_flush(&gpu->screen, front->image, &all);
 	}
 	return true;
@@ -381,8 +301,9 @@ static void handle_exported(struct oriel_work *work, int err) {
 	req->work = NULL;
 	struct oriel_gpu *gpu = work->gpu;
 	const uint32_t scanout_id = req->flush.scanout_id;
-	bool fits = image_fits(&gpu->readback.scanouts[scanout_id]
-						.images[gpu->readback.scanouts[scanout_id].front],
+	bool fits = oriel_readback_image_fits(
+			&gpu->readback.scanouts[scanout_id]
+					 .images[gpu->readback.scanouts[scanout_id].front],
 			res, &req->flush.rect);
 	if (show_dmabuf(gpu, scanout_id, &fits) || fits) {
 		oriel_request_finish(req, ORIEL_RESP_OK_NODATA);
@@ -506,9 +427,9 @@ enum oriel_resp oriel_readback_flush(struct oriel_request *req, struct oriel_res
 
 static void handle_fetched(struct oriel_work *work, int err) {
 	struct oriel_gpu *gpu = work->gpu;
-	struct oriel_readback_image *image = find_image(gpu, work->res);
+	struct oriel_readback_image *image = oriel_readback_find_image(gpu, work->res);
 	if (err < 0 && image != NULL) {
-		image->stale = all_of(image->image);
+		image->stale = oriel_readback_all_of(image->image);
 	}
 	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
 		struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[i];
@@ -521,7 +442,7 @@ static void handle_fetched(struct oriel_work *work, int err) {
 			// What cannot be read is not asked for again: displays show what there is.
 			oriel_screen_set_behind(&gpu->screen, i,
 					err == 0 && !oriel_rect_is_empty(&front->stale));
-			const struct oriel_rect all = all_of(front->image);
+			const struct oriel_rect all = oriel_readback_all_of(front->image);
 			oriel_screen_flush(&gpu->screen, front->image, &all);
 		}
 	}
@@ -554,8 +475,8 @@ void oriel_readback_leave(struct oriel_gpu *gpu, uint32_t scanout_id) {
 	scanout->is_entering = false;
 	oriel_resource_release(scanout->old_res);
 	scanout->old_res = NULL;
-	drop_image(gpu, &scanout->images[0]);
-	drop_image(gpu, &scanout->images[1]);
+	oriel_readback_drop_image(gpu, &scanout->images[0]);
+	oriel_readback_drop_image(gpu, &scanout->images[1]);
 	scanout->front = 0;
 }
 
@@ -597,7 +518,7 @@ void oriel_readback_forget(struct oriel_gpu *gpu) {
 		}
 	}
 	readback->cursors.id = 0;
-	drop_image(gpu, &readback->cursors);
+	oriel_readback_drop_image(gpu, &readback->cursors);
 }
 
 void oriel_readback_clear(struct oriel_gpu *gpu) {
@@ -605,5 +526,5 @@ void oriel_readback_clear(struct oriel_gpu *gpu) {
 		oriel_readback_leave(gpu, i);
 		oriel_readback_forget_cursor(gpu, i);
 	}
-	drop_image(gpu, &gpu->readback.cursors);
+	oriel_readback_drop_image(gpu, &gpu->readback.cursors);
 }

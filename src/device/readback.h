@@ -11,8 +11,6 @@
  * changes of scanouts take effect in the order in which they were submitted. Cursors have a small
  * image of their own, and never hold the control queue up.
  *
- * The renderer maps the images; then they are sealed, and viewers get them.
- *
  * Where the renderer can export a 3D resource and a display takes dma-bufs, the scanout has one
  * beside the image. Then a flush only has the renderer finish drawing; pixels are read back while
  * some display needs them, and all that is missing once one begins to. A lost renderer takes no
@@ -21,16 +19,11 @@
 #ifndef ORIEL_READBACK_H
 #define ORIEL_READBACK_H
 
+#include "device/readback_image.h"
 #include "device/request.h"
 
 /** Cursors that are read at once. */
 #define ORIEL_READBACK_CURSORS 4u
-
-struct oriel_readback_image {
-	struct oriel_resource *image; // held; NULL: not made yet
-	uint32_t id;                  // as the renderer knows it; 0: not (any more)
-	struct oriel_rect stale;      // what is not as in the resource
-};
 
 struct oriel_readback_scanout {
 	struct oriel_resource *res; // held: the guest's; NULL: the scanout shows no such thing
@@ -82,11 +75,6 @@ void oriel_readback_fetch(struct oriel_gpu *gpu, uint32_t scanout_id);
 ORIEL_MUST_CHECK
 int oriel_readback_cursor(struct oriel_gpu *gpu, const struct oriel_resource *res,
 		const struct oriel_cmd_update_cursor *cmd);
-
-/** For readback_cursor.c: an image of this size, in an empty place; the renderer is told of it. */
-ORIEL_MUST_CHECK
-int oriel_readback_make_image(struct oriel_gpu *gpu, const struct oriel_format *format,
-		uint32_t width, uint32_t height, struct oriel_readback_image *ret);
 
 /** What is being read for a scanout's cursor is not to be shown any more. */
 void oriel_readback_forget_cursor(struct oriel_gpu *gpu, uint32_t scanout_id);
