@@ -1,94 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tests of contexts, 3D resources, fences, read-backs and twins, over a renderer whose operations
- * come back when the test says so.
+ * Tests of contexts, 3D resources, fences, losses and resets, over a renderer whose operations come
+ * back when the test says so.
  */
 #include "device/device.h"
 
-#include "fixture/check.h"
-#include "fixture/device_rig.h"
-#include "fixture/gpu_command_3d.h"
-#include "fixture/manual_renderer3d.h"
-
-#define SIDE 16u
-#define ALL \
-	(struct oriel_rect) { \
-		0, 0, SIDE, SIDE \
-	}
-
-enum {
-	OK = VIRTIO_GPU_RESP_OK_NODATA,
-	BAD_CONTEXT = VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID,
-	BAD_RESOURCE = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
-	BAD_PARAMETER = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
-	TOO_MUCH = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
-	UNSPEC = VIRTIO_GPU_RESP_ERR_UNSPEC,
-};
-
-struct fixture {
-	struct device_rig rig;
-	struct manual_renderer3d renderer;
-};
-
-/** A device with a prompt renderer, and a context 1. */
-static void begin_with(struct fixture *f, struct oriel_gpu_options options, uint64_t features) {
-	manual_renderer3d_init(&f->renderer);
-	options.size = sizeof(options);
-	options.n_heads = 2;
-	options.renderer3d = &f->renderer.base;
-	device_rig_init(&f->rig, &options);
-	device_rig_set_features(&f->rig, features);
-	device_rig_start_queue(&f->rig, RIG_CONTROL);
-	device_rig_start_queue(&f->rig, RIG_CURSOR);
-	manual_renderer3d_finish_all(&f->renderer, 0); // SET_MEMORY
-	manual_renderer3d_forget(&f->renderer);
-	f->renderer.is_prompt = true;
-}
-
-static const uint64_t all_features = RIG_ALL_FEATURES & ~(1ull << ORIEL_VIRTIO_F_EVENT_IDX) &
-				     ~(1ull << ORIEL_VIRTIO_F_RING_PACKED);
-
-static void begin(struct fixture *f) {
-	begin_with(f, (struct oriel_gpu_options){ 0 }, all_features);
-	assert_int_equal(device_rig_type(&f->rig, gpu_ctx_create(1, 0, "test")), OK);
-}
-
-static void finish(struct fixture *f) {
-	f->renderer.is_prompt = false;
-	device_rig_finish(&f->rig);
-	oriel_renderer3d_destroy(&f->renderer.base);
-}
-
-/** Submit a command and leave it to its fate. Returns its head. */
-static uint16_t submit(struct fixture *f, struct gpu_command cmd) {
-	uint16_t head = device_rig_submit(&f->rig, RIG_CONTROL, &cmd);
-	device_rig_kick(&f->rig, RIG_CONTROL);
-	device_rig_run(&f->rig);
-	return head;
-}
-
-/** The same command, fenced on a ring of its context. */
-static struct gpu_command on_ring(struct gpu_command cmd, uint32_t ctx_id, uint8_t ring_idx,
-		uint64_t fence_id) {
-	cmd = gpu_command_with(gpu_command_fenced(cmd, fence_id),
-			VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX, ctx_id);
-	cmd.bytes[20] = ring_idx;
-	return cmd;
-}
-
-static void expect_next(struct fixture *f, uint16_t head, uint32_t type) {
-	struct rig_reply reply;
-	device_rig_run(&f->rig);
-	assert_true(device_rig_collect(&f->rig, RIG_CONTROL, &reply));
-	assert_int_equal(reply.head, head);
-	assert_int_equal(reply.hdr.type, type);
-}
-
-static void expect_none(struct fixture *f) {
-	struct rig_reply reply;
-	device_rig_run(&f->rig);
-	assert_false(device_rig_collect(&f->rig, RIG_CONTROL, &reply));
-}
+#include "fixture/rig_3d.h"
 
 /** SPEC-262, H-213: nothing of 3D without VIRGL, and VIRGL only with a renderer. */
 static void test_2d_device(void **state) {
@@ -311,15 +228,6 @@ static void test_create_3d(void **state) {
 	finish(&f);
 }
 
-/** A 3D resource, backed, shown on scanout 0 once its read-backs came back. */
-static void show_3d(struct fixture *f, uint32_t id) {
-	const uint64_t gpa = fake_guest_alloc(&f->rig.guest, SIDE * SIDE * 4, 4096);
-	const struct oriel_mem_entry entry = { gpa, SIDE * SIDE * 4 };
-	assert_int_equal(device_rig_type(&f->rig, gpu_create_3d(id, 2, SIDE, SIDE)), OK);
-	assert_int_equal(device_rig_type(&f->rig, gpu_attach(id, &entry, 1, 1)), OK);
-	assert_int_equal(device_rig_type(&f->rig, gpu_set_scanout(0, id, ALL)), OK);
-}
-
 /** A backing of no entries is the device's alone: there is nothing to map. */
 static void test_empty_backing(void **state) {
 	(void)state;
@@ -355,175 +263,6 @@ static void test_host_blob(void **state) {
 	assert_int_equal(device_rig_type(&f.rig, gpu_command_with(cmd, 0, 1)), BAD_PARAMETER);
 	assert_int_equal(device_rig_type(&f.rig, gpu_unref(5)), BAD_RESOURCE);
 	finish(&f);
-}
-
-/** A flush waits for its read-back, and what comes behind it waits too. */
-static void test_read_back(void **state) {
-	(void)state;
-	struct fixture f;
-	begin(&f);
-	show_3d(&f, 1);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_ADD_IMAGE), 1);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_READ_PIXELS), 1);
-	fake_display_forget(&f.rig.display);
-	f.renderer.is_prompt = false;
-
-	uint16_t a = submit(&f, gpu_flush(1, (struct oriel_rect){ 2, 3, 4, 5 }));
-	uint16_t b = submit(&f, gpu_create_2d(9, 2, 4, 4));
-	expect_none(&f);
-	// Into the other image, which has nothing yet.
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_ADD_IMAGE, 0);
-	struct manual_op *read = manual_renderer3d_find(&f.renderer, ORIEL_RENDER3D_READ_PIXELS);
-	assert_true(oriel_rect_equals(&read->op->read.rect, &ALL));
-	assert_int_equal(f.rig.display.n_events, 0);
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_READ_PIXELS, 0);
-	expect_next(&f, a, OK);
-	expect_next(&f, b, OK);
-	assert_true(f.rig.display.n_events >= 1);
-
-	// The first image again: what was damaged since it was shown, and now.
-	uint16_t c = submit(&f, gpu_flush(1, (struct oriel_rect){ 0, 0, 1, 1 }));
-	read = manual_renderer3d_find(&f.renderer, ORIEL_RENDER3D_READ_PIXELS);
-	assert_true(oriel_rect_equals(&read->op->read.rect, &(struct oriel_rect){ 0, 0, 6, 8 }));
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_READ_PIXELS, -EINVAL);
-	expect_next(&f, c, BAD_PARAMETER);
-
-	// Gone while it is read: nobody is told, nothing breaks.
-	uint16_t d = submit(&f, gpu_flush(1, ALL));
-	uint16_t e = submit(&f, gpu_unref(1));
-	(void)d;
-	manual_renderer3d_finish_all(&f.renderer, 0);
-	expect_next(&f, d, OK);
-	device_rig_run(&f.rig);
-	manual_renderer3d_finish_all(&f.renderer, 0);
-	expect_next(&f, e, OK);
-	finish(&f);
-}
-
-/** What comes behind a fenced flush waits for the pixels, and not for the fence too. */
-static void test_read_back_with_fence(void **state) {
-	(void)state;
-	struct fixture f;
-	begin(&f);
-	show_3d(&f, 1);
-	f.renderer.is_prompt = false;
-	uint16_t a = submit(&f, gpu_command_fenced(gpu_flush(1, ALL), 1));
-	uint16_t b = submit(&f, gpu_submit_3d(1, 1, 4));
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_ADD_IMAGE, 0);
-	device_rig_run(&f.rig);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_SUBMIT), 0);
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_READ_PIXELS, 0);
-	device_rig_run(&f.rig);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_SUBMIT), 1);
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_SUBMIT, 0);
-	expect_next(&f, b, OK);
-	expect_none(&f);
-
-	// The other way around: a fence that passes does not end the flush.
-	uint16_t c = submit(&f, gpu_command_fenced(gpu_flush(1, ALL), 2));
-	uint16_t d = submit(&f, gpu_submit_3d(1, 1, 4));
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_FENCE, 0);
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_FENCE, 0);
-	expect_next(&f, a, OK);
-	expect_none(&f);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_SUBMIT), 1);
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_READ_PIXELS, 0);
-	expect_next(&f, c, OK);
-	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_SUBMIT, 0);
-	expect_next(&f, d, OK);
-	finish(&f);
-}
-
-/** A flip between buffers of one size costs one read-back, at the flush. */
-static void test_flip(void **state) {
-	(void)state;
-	struct fixture f;
-	begin(&f);
-	show_3d(&f, 1);
-	assert_int_equal(device_rig_type(&f.rig, gpu_create_3d(2, 2, SIDE, SIDE)), OK);
-	const size_t before = manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_READ_PIXELS);
-	assert_int_equal(device_rig_type(&f.rig, gpu_set_scanout(0, 2, ALL)), OK);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_READ_PIXELS), before);
-	assert_int_equal(device_rig_type(&f.rig, gpu_flush(2, (struct oriel_rect){ 0, 0, 1, 1 })),
-			OK);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_READ_PIXELS),
-			before + 1);
-	assert_int_equal(device_rig_type(&f.rig, gpu_set_scanout(0, 0, ALL)), OK);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_REMOVE_IMAGE), 2);
-	finish(&f);
-}
-
-/** A 2D resource gets its twin when a context that has it submits, and not before. */
-static void test_twin(void **state) {
-	(void)state;
-	struct fixture f;
-	begin(&f);
-	device_rig_create_backed(&f.rig, 3, SIDE, SIDE);
-	assert_int_equal(device_rig_type(&f.rig,
-					 gpu_ctx_resource(VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, 1,
-							 3)),
-			OK);
-	manual_renderer3d_forget(&f.renderer);
-	assert_int_equal(device_rig_type(&f.rig, gpu_transfer(3, ALL, 0)), OK);
-	assert_int_equal(device_rig_type(&f.rig, gpu_set_scanout(0, 3, ALL)), OK);
-	assert_int_equal(device_rig_type(&f.rig, gpu_flush(3, ALL)), OK);
-	assert_int_equal(f.renderer.n_ops, 0);
-
-	assert_int_equal(device_rig_type(&f.rig, gpu_submit_3d(1, 1, 4)), OK);
-	static const enum oriel_render3d_type made[] = { ORIEL_RENDER3D_CREATE_RESOURCE,
-		ORIEL_RENDER3D_ATTACH_BACKING, ORIEL_RENDER3D_TRANSFER_TO_HOST,
-		ORIEL_RENDER3D_ATTACH_RESOURCE, ORIEL_RENDER3D_SUBMIT };
-	assert_int_equal(f.renderer.n_ops, ORIEL_ARRAY_LEN(made));
-	for (size_t i = 0; i < ORIEL_ARRAY_LEN(made); i++) {
-		assert_int_equal(f.renderer.ops[i].type, made[i]);
-	}
-	manual_renderer3d_forget(&f.renderer);
-	assert_int_equal(device_rig_type(&f.rig, gpu_transfer(3, ALL, 0)), OK);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_TRANSFER_TO_HOST), 1);
-	assert_int_equal(device_rig_type(&f.rig, gpu_flush(3, ALL)), OK);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_READ_PIXELS), 1);
-	assert_int_equal(device_rig_type(&f.rig, gpu_detach(3)), OK);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_DETACH_BACKING), 1);
-	assert_int_equal(device_rig_type(&f.rig, gpu_unref(3)), OK);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_UNREF_RESOURCE), 1);
-	finish(&f);
-}
-
-/** A format that the renderer cannot draw: the resource stays 2D, also if that comes out late. */
-static void test_refused_twin(void **state) {
-	(void)state;
-	for (int is_late = 0; is_late < 2; is_late++) {
-		struct fixture f;
-		begin(&f);
-		device_rig_create_backed(&f.rig, 3, SIDE, SIDE);
-		const struct gpu_command attach =
-				gpu_ctx_resource(VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, 1, 3);
-		assert_int_equal(device_rig_type(&f.rig, attach), OK);
-		assert_int_equal(device_rig_type(&f.rig, gpu_set_scanout(0, 3, ALL)), OK);
-		f.renderer.prompt_err = -EINVAL;
-		f.renderer.is_prompt = !is_late;
-		const uint16_t a = submit(&f, gpu_submit_3d(1, 1, 4));
-		const uint16_t b = submit(&f, gpu_transfer(3, ALL, 0));
-		fake_display_forget(&f.rig.display);
-		const uint16_t c = submit(&f, gpu_flush(3, ALL));
-		const uint16_t d = submit(&f, gpu_detach(3));
-		for (int i = 0; i < 3; i++) {
-			device_rig_run(&f.rig);
-			manual_renderer3d_finish_all(&f.renderer, -EINVAL);
-		}
-		expect_next(&f, a, BAD_PARAMETER);
-		expect_next(&f, b, OK);
-		expect_next(&f, c, OK);
-		expect_next(&f, d, OK);
-		assert_true(f.rig.display.n_events > 0);
-		manual_renderer3d_forget(&f.renderer);
-		f.renderer.is_prompt = true;
-		assert_int_equal(device_rig_type(&f.rig, gpu_flush(3, ALL)), OK);
-		assert_int_equal(device_rig_type(&f.rig, attach), OK);
-		assert_int_equal(device_rig_type(&f.rig, gpu_unref(3)), OK);
-		assert_int_equal(f.renderer.n_ops, 0);
-		finish(&f);
-	}
 }
 
 /** H-215: pending requests are answered; 3D is lost, 2D and its picture are not. */
@@ -612,25 +351,6 @@ static void test_full(void **state) {
 	finish(&f);
 }
 
-/** A twin that could not be filled is not shown in place of what the device has. */
-static void test_twin_without_picture(void **state) {
-	(void)state;
-	struct fixture f;
-	begin(&f);
-	device_rig_create_backed(&f.rig, 3, SIDE, SIDE);
-	assert_int_equal(device_rig_type(&f.rig, gpu_transfer(3, ALL, 0)), OK);
-	assert_int_equal(device_rig_type(&f.rig, gpu_set_scanout(0, 3, ALL)), OK);
-	assert_int_equal(device_rig_type(&f.rig, gpu_detach(3)), OK);
-	assert_int_equal(device_rig_type(&f.rig,
-					 gpu_ctx_resource(VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, 1,
-							 3)),
-			OK);
-	assert_int_equal(device_rig_type(&f.rig, gpu_submit_3d(1, 1, 4)), OK);
-	assert_int_equal(device_rig_type(&f.rig, gpu_flush(3, ALL)), OK);
-	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_READ_PIXELS), 0);
-	finish(&f);
-}
-
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_2d_device),
@@ -643,12 +363,6 @@ int main(void) {
 		cmocka_unit_test(test_create_3d),
 		cmocka_unit_test(test_empty_backing),
 		cmocka_unit_test(test_host_blob),
-		cmocka_unit_test(test_read_back),
-		cmocka_unit_test(test_read_back_with_fence),
-		cmocka_unit_test(test_flip),
-		cmocka_unit_test(test_twin),
-		cmocka_unit_test(test_twin_without_picture),
-		cmocka_unit_test(test_refused_twin),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_memory_change),
