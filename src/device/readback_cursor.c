@@ -39,6 +39,7 @@ int oriel_readback_cursor(struct oriel_gpu *gpu, const struct oriel_resource *re
 	}
 	int err = 0;
 	if (readback->cursors.id == 0) {
+		oriel_readback_drop_image(gpu, &readback->cursors);
 		err = oriel_readback_make_image(gpu,
 				oriel_format_get(VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM),
 				ORIEL_CURSOR_SIDE, ORIEL_CURSOR_SIDE * ORIEL_READBACK_CURSORS,

@@ -5,7 +5,11 @@
  */
 #include "device/device.h"
 
+#include "fixture/fail_alloc.h"
 #include "fixture/rig_3d.h"
+
+#include <errno.h>
+#include <fcntl.h>
 
 /** A flush waits for its read-back, and what comes behind it waits too. */
 static void test_read_back(void **state) {
@@ -100,6 +104,85 @@ static void test_flip(void **state) {
 			before + 1);
 	assert_int_equal(device_rig_type(&f.rig, gpu_set_scanout(0, 0, ALL)), OK);
 	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_REMOVE_IMAGE), 2);
+	finish(&f);
+}
+
+/** How many images the renderer has, if it took all that it was given. */
+static size_t count_images(const struct fixture *f) {
+	return manual_renderer3d_count(&f->renderer, ORIEL_RENDER3D_ADD_IMAGE) -
+	       manual_renderer3d_count(&f->renderer, ORIEL_RENDER3D_REMOVE_IMAGE);
+}
+
+/** The renderer forgets an image that displays cannot get, and the next picture has another one. */
+static void test_image_that_cannot_be_sealed(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	show_3d(&f, 1);
+	assert_int_equal(count_images(&f), 1);
+	f.renderer.is_prompt = false;
+	const uint16_t a = submit(&f, gpu_flush(1, ALL));
+	const struct manual_op *add = manual_renderer3d_find(&f.renderer, ORIEL_RENDER3D_ADD_IMAGE);
+	assert_int_equal(fcntl(add->op->image.fd, F_ADD_SEALS, F_SEAL_SEAL), 0);
+	manual_renderer3d_finish_all(&f.renderer, 0);
+	expect_next(&f, a, TOO_MUCH);
+	assert_int_equal(count_images(&f), 1);
+	f.renderer.is_prompt = true;
+	assert_int_equal(device_rig_type(&f.rig, gpu_flush(1, ALL)), OK);
+	assert_int_equal(count_images(&f), 2);
+	assert_int_equal(device_rig_type(&f.rig, gpu_set_scanout(0, 0, ALL)), OK);
+	assert_int_equal(count_images(&f), 0);
+	finish(&f);
+}
+
+/** The renderer forgets images also when there is no memory. */
+static void test_images_go_without_memory(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	show_3d(&f, 1);
+	assert_int_equal(device_rig_type(&f.rig, gpu_flush(1, ALL)), OK);
+	assert_int_equal(count_images(&f), 2);
+	struct oriel_link drained;
+	oriel_list_init(&drained);
+	while (!oriel_list_is_empty(&f.rig.gpu->works.free)) {
+		struct oriel_work *work;
+		assert_int_equal(oriel_work_create(f.rig.gpu, ORIEL_RENDER3D_RESET, &work), 0);
+		oriel_list_append(&drained, &work->link);
+	}
+	fail_alloc_at(1);
+	const uint32_t type = device_rig_type(&f.rig, gpu_set_scanout(0, 0, ALL));
+	assert_false(fail_alloc_has_failed());
+	fail_alloc_at(0);
+	assert_int_equal(type, OK);
+	assert_int_equal(count_images(&f), 0);
+	oriel_list_for_each(link, following, &drained) {
+		oriel_work_discard(oriel_container_of(link, struct oriel_work, link));
+	}
+	finish(&f);
+}
+
+/** If the renderer did not take the cursors' image, the next cursor has another one. */
+static void test_cursor_image_that_was_refused(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	assert_int_equal(device_rig_type(&f.rig, gpu_create_3d(1, 1, 64, 64)), OK);
+	f.renderer.prompt_err = -EINVAL;
+	const uint64_t before = device_rig_statistics(&f.rig).host_memory;
+	for (int i = 0; i < 3; i++) {
+		(void)device_rig_type(&f.rig, gpu_update_cursor(0, 1, 0, 0));
+	}
+	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_ADD_IMAGE), 3);
+	f.renderer.prompt_err = 0;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(device_rig_type(&f.rig, gpu_update_cursor(0, 1, 0, 0)), OK);
+	}
+	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_ADD_IMAGE), 4);
+	assert_int_equal(manual_renderer3d_count(&f.renderer, ORIEL_RENDER3D_REMOVE_IMAGE), 0);
+	assert_int_equal(device_rig_statistics(&f.rig).host_memory - before,
+			4 * ORIEL_CURSOR_BYTES);
+	assert_true(f.rig.gpu->screen.cursors[0].visible);
 	finish(&f);
 }
 
@@ -200,6 +283,9 @@ int main(void) {
 		cmocka_unit_test(test_read_back),
 		cmocka_unit_test(test_read_back_with_fence),
 		cmocka_unit_test(test_flip),
+		cmocka_unit_test(test_image_that_cannot_be_sealed),
+		cmocka_unit_test(test_images_go_without_memory),
+		cmocka_unit_test(test_cursor_image_that_was_refused),
 		cmocka_unit_test(test_twin),
 		cmocka_unit_test(test_twin_without_picture),
 		cmocka_unit_test(test_refused_twin),
