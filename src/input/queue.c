@@ -2,6 +2,7 @@
 /* See queue.h. */
 #include "input/queue.h"
 
+#include "base/arith.h"
 #include "base/fd.h"
 #include "input/input.h"
 
@@ -66,18 +67,27 @@ static void judge(struct oriel_input_queue *queue, const struct oriel_chain *cha
 	}
 }
 
+/** Take the next chain; what it has cost is taken off *share. Returns as oriel_virtq_pop(). */
+static int pop(struct oriel_input_queue *queue, struct oriel_chain *ret, uint32_t *share) {
+	int err = oriel_virtq_pop(queue->vq, ret);
+	if (err == 0) {
+		*share -= oriel_min_u32(*share, ret->n_descs);
+	}
+	return err;
+}
+
 /**
- * Have n buffers in hand. n_tries bounds what a guest can make us do.
+ * Have n buffers in hand. *share bounds what a guest can make us do.
  *
  * Returns 0, -EAGAIN if the guest has to add some, and will kick then, -EBUSY if it was work enough
  * for this turn, or -EBADMSG if the ring is broken.
  */
-static int take_in_hand(struct oriel_input_queue *queue, uint32_t n, uint32_t *n_tries) {
+static int take_in_hand(struct oriel_input_queue *queue, uint32_t n, uint32_t *share) {
 	while (queue->n_in_hand < n) {
-		if (*n_tries == 0) {
+		if (*share == 0) {
 			return -EBUSY;
 		}
-		--*n_tries;
+		--*share;
 		const uint32_t n_there = oriel_virtq_count_available(queue->vq);
 		if (n_there < n - queue->n_in_hand) {
 			if (!oriel_virtq_enable_kicks_behind(queue->vq, n_there)) {
@@ -89,7 +99,7 @@ static int take_in_hand(struct oriel_input_queue *queue, uint32_t n, uint32_t *n
 			// More than can be counted: the ring is wrong, and the pop says how.
 		}
 		struct oriel_chain chain;
-		int err = oriel_virtq_pop(queue->vq, &chain);
+		int err = pop(queue, &chain, share);
 		if (err == -EBADMSG) {
 			return err;
 		}
@@ -111,14 +121,14 @@ static void write_event(const struct oriel_input_buffer *buffer,
 
 /** Give the first report to the guest. Returns as take_in_hand(). */
 static int give_report(struct oriel_input_queue *queue, const struct oriel_report *report,
-		uint32_t *n_tries) {
+		uint32_t *share) {
 	struct oriel_input_event events[ORIEL_INPUT_REPORT_EVENTS];
 	const uint32_t n = oriel_input_make_events(queue->input, report, events);
 	if (n > queue->size) { // a ring that never has so many buffers
 		oriel_input_end_report(queue->input, false);
 		return 0;
 	}
-	int err = take_in_hand(queue, n, n_tries);
+	int err = take_in_hand(queue, n, share);
 	if (err < 0) {
 		return err;
 	}
@@ -137,14 +147,14 @@ static int give_report(struct oriel_input_queue *queue, const struct oriel_repor
 
 /** Give reports to the guest. Returns whether there may be more to do. */
 static bool serve_events(struct oriel_input_queue *queue) {
-	uint32_t n_tries = ORIEL_INPUT_TURN_CHAINS * ORIEL_INPUT_REPORT_EVENTS;
+	uint32_t share = ORIEL_INPUT_TURN_DESCS;
 	for (uint32_t i = 0; i < ORIEL_INPUT_TURN_CHAINS; i++) {
 		const struct oriel_report *report = oriel_reports_get_first(&queue->input->reports);
 		if (report == NULL) {
 			oriel_virtq_disable_kicks(queue->vq);
 			return false;
 		}
-		int err = give_report(queue, report, &n_tries);
+		int err = give_report(queue, report, &share);
 		if (err < 0) {
 			return err == -EBUSY;
 		}
@@ -154,10 +164,11 @@ static bool serve_events(struct oriel_input_queue *queue) {
 
 /** Give status buffers back, unread. Returns whether there may be more to do. */
 static bool serve_status(struct oriel_input_queue *queue) {
+	uint32_t share = ORIEL_INPUT_TURN_DESCS;
 	oriel_virtq_disable_kicks(queue->vq);
-	for (uint32_t i = 0; i < ORIEL_INPUT_TURN_CHAINS; i++) {
+	for (uint32_t i = 0; i < ORIEL_INPUT_TURN_CHAINS && share > 0; i++) {
 		struct oriel_chain chain;
-		int err = oriel_virtq_pop(queue->vq, &chain);
+		int err = pop(queue, &chain, &share);
 		if (err == -EAGAIN && oriel_virtq_enable_kicks(queue->vq)) {
 			continue;
 		}

@@ -10,6 +10,9 @@
  * The status queue has what the guest tells the device, its LEDs. Nobody looks at it: each buffer,
  * whatever it is, goes back.
  *
+ * A turn is bounded by what the guest can make us do: by reports or chains, and by the descriptors
+ * that are read for them.
+ *
  * virtio 1.3, 5.8.6.
  */
 #ifndef ORIEL_INPUT_QUEUE_H
@@ -21,6 +24,9 @@
 
 /** Chains of the status queue, and reports, in one turn. */
 #define ORIEL_INPUT_TURN_CHAINS 64u
+
+/** Descriptors of chains in one turn, and those of the chain that is over it. */
+#define ORIEL_INPUT_TURN_DESCS 1024u
 
 /** A buffer of the event queue that was popped: room for an event. */
 struct oriel_input_buffer {

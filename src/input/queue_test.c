@@ -168,6 +168,41 @@ static void test_status_buffers_go_back(void **state) {
 	input_rig_finish(&rig);
 }
 
+/**
+ * However long the guest makes its chains, a turn reads so many descriptors and not many more. One
+ * chain alone stays in the event queue: a key takes two.
+ */
+static void test_long_chains(void **state) {
+	(void)state;
+	enum { N_BUFS = ORIEL_INPUT_TURN_DESCS / 2, N_CHAINS = 7 };
+	static struct fake_buf bufs[N_BUFS]; // empty, but for one
+	for (unsigned int queue = 0; queue < 2; queue++) {
+		struct input_rig rig;
+		input_rig_init(&rig, ORIEL_INPUT_KEYBOARD, 16);
+		input_rig_start(&rig);
+		bufs[N_BUFS - 1].gpa = fake_guest_alloc(&rig.guest, 8, 8);
+		bufs[N_BUFS - 1].size = 7; // for an event it takes 8
+		bufs[N_BUFS - 1].writable = true;
+		struct fake_ring *ring = &rig.rings[queue];
+		for (unsigned int i = 0; i < N_CHAINS; i++) {
+			fake_ring_add_indirect(ring, bufs, N_BUFS, 0);
+		}
+		fake_ring_publish(ring);
+		oriel_virtio_kick(rig.virtio, queue);
+		press(&rig, KEY_A);
+		for (uint32_t n = 2; n < N_CHAINS; n += 2) {
+			assert_int_equal(oriel_loop_dispatch(rig.loop, 0), 0);
+			struct fake_used used;
+			uint32_t n_back = 0;
+			while (fake_ring_collect(ring, &used)) {
+				n_back++;
+			}
+			CHECK(n_back == 2, "queue %u: %u at %u", queue, n_back, n);
+		}
+		input_rig_finish(&rig);
+	}
+}
+
 /** With two wrong buffers, for a queue that looks at none before it has two. */
 static void break_ring(struct fake_ring *ring) {
 	fake_ring_break(ring);
@@ -311,6 +346,7 @@ int main(void) {
 		cmocka_unit_test(test_a_stop_leaves_good_buffers),
 		cmocka_unit_test(test_a_stop_empties_the_hand),
 		cmocka_unit_test(test_status_buffers_go_back),
+		cmocka_unit_test(test_long_chains),
 		cmocka_unit_test(test_broken_rings),
 		cmocka_unit_test(test_a_ring_that_is_too_small),
 		cmocka_unit_test(test_memory_that_goes),

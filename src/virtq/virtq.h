@@ -59,6 +59,7 @@ struct oriel_chain {
 	uint16_t id;       // to be given back with oriel_virtq_push(). Packed: any number, and
 			   // chains in flight may share it: the guest's business
 	uint16_t n_slots;  // ring slots that the chain takes; 1 in a split ring
+	uint32_t n_descs;  // descriptors that were read for it, empty ones too: what it has cost
 	size_t n_readable; // number of readable spans
 	size_t n_writable; // number of writable spans
 	uint64_t n_readable_bytes;

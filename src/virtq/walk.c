@@ -156,6 +156,7 @@ static struct walk begin_walk(struct oriel_virtq *vq, struct oriel_chain *chain)
 }
 
 static void end_walk(struct walk *walk) {
+	walk->chain->n_descs = walk->n_descs;
 	// All readable spans come first.
 	walk->chain->readable = walk->vq->spans;
 	walk->chain->writable = walk->vq->spans + walk->chain->n_readable;
@@ -186,6 +187,7 @@ static int walk_whole_table(struct walk *walk, const struct virtq_desc *desc) {
 	int err = open_table(walk, desc, &table);
 	for (uint32_t i = 0; err == 0 && i < table.n_entries; i++) {
 		struct virtq_desc entry;
+		walk->n_descs++; // there are not more than a chain may have
 		err = fetch_from(walk, &table, i, &entry);
 		if (err == 0) {
 			err = add_buffer(walk, &entry);
