@@ -152,9 +152,11 @@ static bool lets_cursor_first(const struct oriel_gpu_queue *queue) {
 /** Serve chains until the turn's share is used up. Returns whether there may be more to do. */
 static bool serve(struct oriel_gpu_queue *queue) {
 	uint32_t n_chains = 0;
+	uint32_t n_descs = 0;
 	queue->turn_bytes = ORIEL_TURN_BYTES;
 	oriel_virtq_disable_kicks(queue->vq);
-	while (n_chains < ORIEL_TURN_CHAINS && queue->turn_bytes > 0) {
+	while (n_chains < ORIEL_TURN_CHAINS && n_descs < ORIEL_TURN_DESCS &&
+			queue->turn_bytes > 0) {
 		if (queue->current != NULL) {
 			oriel_request_continue_transfer(queue->current);
 			continue;
@@ -171,8 +173,9 @@ static bool serve(struct oriel_gpu_queue *queue) {
 		if (err < 0) {
 			return false;
 		}
-		begin_request(queue, &chain);
 		n_chains++;
+		n_descs += chain.n_descs;
+		begin_request(queue, &chain);
 		if (lets_cursor_first(queue)) {
 			oriel_gpu_queue_schedule(oriel_gpu_get_cursor_queue(queue->gpu));
 			return true; // and this queue's next turn comes behind the cursor's

@@ -3,10 +3,10 @@
  * One of the GPU's two queues: turns, slots, interrupts, stopping.
  *
  * A kick, or a deferred call when there is more to do, gives the queue a turn: at most
- * ORIEL_TURN_CHAINS chains and ORIEL_TURN_BYTES bytes of pixels or backing lists, so that no queue
- * starves the other or anything else on the loop. The control queue's turn also ends, behind the
- * command that it is at, when the cursor's queue has something to do. What the turn finished is
- * shown to the guest at its end, with one interrupt at most.
+ * ORIEL_TURN_CHAINS chains, ORIEL_TURN_DESCS descriptors, and ORIEL_TURN_BYTES bytes of pixels or
+ * backing lists, so that no queue starves the other or anything else on the loop. The control
+ * queue's turn also ends, behind the command that it is at, when the cursor's queue has something
+ * to do. What the turn finished is shown to the guest at its end, with one interrupt at most.
  *
  * A long transfer is carried out in slices: it is then the queue's `current` request, and nothing
  * is popped before its last slice was begun, so commands keep their order.
@@ -25,6 +25,7 @@
 #define ORIEL_MAX_IN_FLIGHT 1024u
 
 #define ORIEL_TURN_CHAINS 64u
+#define ORIEL_TURN_DESCS 65536u // and those of the chain that is over it
 #define ORIEL_TURN_BYTES (4u * 1024u * 1024u)
 
 struct oriel_gpu_queue {

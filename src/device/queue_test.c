@@ -62,6 +62,31 @@ static void test_turns(void **state) {
 	}
 }
 
+/** However long the guest makes its chains, a turn is not much longer for it. */
+static void test_turns_of_long_chains(void **state) {
+	(void)state;
+	enum { N_BUFS = 4000, N_TURNS = 2 };
+	static const struct fake_buf empty[N_BUFS];
+	const uint32_t n_a_turn = ORIEL_TURN_DESCS / N_BUFS + 1;
+	struct device_rig rig;
+	begin(&rig);
+	for (uint32_t i = 0; i < n_a_turn * N_TURNS; i++) {
+		fake_ring_add_indirect(&rig.rings[RIG_CONTROL], empty, N_BUFS, 0);
+	}
+	fake_ring_publish(&rig.rings[RIG_CONTROL]);
+	device_rig_kick(&rig, RIG_CONTROL);
+	for (uint32_t turn = 0; turn < N_TURNS; turn++) {
+		device_rig_dispatch(&rig);
+		struct fake_used used;
+		uint32_t n = 0;
+		while (fake_ring_collect(&rig.rings[RIG_CONTROL], &used)) {
+			n++;
+		}
+		CHECK(n == n_a_turn, "turn %u: %u of %u", turn, n, n_a_turn);
+	}
+	device_rig_finish(&rig);
+}
+
 /** H-040: a control queue that is never empty does not starve the cursor queue. */
 static void test_no_starvation(void **state) {
 	(void)state;
@@ -552,6 +577,7 @@ static void test_no_listener(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_turns_of_long_chains),
 		cmocka_unit_test(test_no_starvation),
 		cmocka_unit_test(test_cursor_first),
 		cmocka_unit_test(test_no_interrupt_unless_wanted),
