@@ -103,8 +103,28 @@ static void send_cursor(struct viewer *viewer) {
 	send_bytes(viewer, bytes, (size_t)(end - bytes));
 }
 
+/**
+ * Each SetEncodings takes back all that the ones before it said. LibVNCServer forgets what is its
+ * own, but tells nobody of it, so we count them as it does.
+ */
+static void notice_encodings(struct viewer *viewer) {
+	rfbClientPtr client = viewer->client;
+	const int n = rfbStatGetMessageCountRcvd(client, rfbSetEncodings);
+	if (n == viewer->n_encodings) {
+		return;
+	}
+	viewer->n_encodings = n;
+	viewer->cursor_encoding = 0;
+	// The cursor may be in the picture, and must not be there any more, or the other way round.
+	const rfbScreenInfo *screen = viewer->screen;
+	const rfbCursor *shape = &viewer->cursor.shape;
+	const int x = screen->cursorX - shape->xhot, y = screen->cursorY - shape->yhot;
+	rfbMarkRectAsModified(viewer->screen, x, y, x + shape->width, y + shape->height);
+}
+
 void extension_update(struct viewer *viewer) {
 	rfbClientPtr client = viewer->client;
+	notice_encodings(viewer);
 	if (viewer->wants_key_codes && !viewer->told_key_codes) {
 		viewer->told_key_codes = true;
 		send_key_codes(viewer);
@@ -124,9 +144,11 @@ void extension_update(struct viewer *viewer) {
 	}
 }
 
+/** A SetEncodings names one of ours. */
 static rfbBool handle_encoding(rfbClientPtr client, void **data, int encoding) {
 	struct viewer *viewer = client->clientData;
 	(void)data;
+	notice_encodings(viewer);
 	switch (encoding) {
 	case ENCODING_KEY_CODES:
 		viewer->wants_key_codes = true;

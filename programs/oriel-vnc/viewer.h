@@ -74,6 +74,7 @@ struct viewer {
 	struct input input;
 
 	// What LibVNCServer does not know: see extension.c.
+	int n_encodings; // SetEncodings that it sent and we know of
 	bool wants_key_codes, told_key_codes;
 	int32_t cursor_encoding; // 0: it does the cursor itself
 	bool cursor_is_new;

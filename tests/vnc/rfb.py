@@ -84,7 +84,7 @@ class Client:
     def __init__(self, stream, encodings=(RAW, DESKTOP_SIZE), encrypt=None, version=b"003.008"):
         self.stream = stream
         self.zrle = zlib.decompressobj()
-        self.cursor = None      # (hot x, hot y, width, height, what it is made of)
+        self.cursor = None      # (hot x, hot y, width, height, what it is made of, encoding)
         self.pointer = None     # where the server says it is
         self.desktop = None     # (reason, status) of the last ExtendedDesktopSize
         self.has_key_codes = False
@@ -222,7 +222,7 @@ class Client:
             data = self.stream.take(width * height * 4)
         else:
             raise AssertionError(f"encoding {encoding}")
-        self.cursor = (x, y, width, height, data)
+        self.cursor = (x, y, width, height, data, encoding)
 
     def put(self, x, y, width, height, data):
         if x + width > self.width or y + height > self.height:

@@ -160,7 +160,7 @@ class Cursors(lab.VncTest):
     def wait_cursor(self, client, image, hot_x=10, hot_y=12):
         """The part of the image that has anything, around its hot spot."""
         client.wait_for(lambda: client.cursor is not None and client.cursor[2] > 0, "a cursor")
-        x, y, width, height, data = client.cursor
+        x, y, width, height, data, _ = client.cursor
         self.assertEqual((x, y, width, height), (hot_x - 8, hot_y - 6, 32, 24))
         return picture.crop(image, SIDE, Rect(8, 6, 32, 24)), data
 
@@ -230,6 +230,34 @@ class Cursors(lab.VncTest):
             client.wait_for(lambda: client.cursor[2] == 0, "an empty cursor")
             machine.guest.update_cursor(0, 20, 30, 2, 10, 12)
             self.wait_cursor(client, image)
+
+    def test_other_encodings(self):
+        """A viewer that takes an encoding of cursors back gets the cursor in the picture, and one
+        that knows it again gets it there no more."""
+        pixels = picture.opaque(picture.noise(200, 150, 1))
+        image = bytes(c for _ in range(SIDE * SIDE) for c in (0, 200, 0, 255))
+        for encoding in (rfb.CURSOR, rfb.ALPHA_CURSOR, rfb.VMWARE_CURSOR):
+            machine, client = self.start(encoding)
+            show_cursor(machine.guest, 2, image, 20, 30, 0, 0)
+            client.wait_for(lambda: client.cursor is not None, "a cursor")
+            self.check_pixels(client, 200, 150, pixels)
+            client.set_encodings((rfb.RAW, rfb.DESKTOP_SIZE))
+            client.wait_for(lambda: picture.crop(client.pixels, 200, Rect(20, 30, SIDE, SIDE)) ==
+                            picture.opaque(image), f"the cursor drawn, after {encoding}")
+            client.cursor = None
+            client.set_encodings((rfb.RAW, rfb.DESKTOP_SIZE, encoding))
+            client.wait_for(lambda: client.cursor is not None, "a cursor again")
+            client.wait_for(lambda: client.pixels == pixels, "nothing drawn any more")
+
+    def test_plainer_encoding(self):
+        """A viewer that takes only the cursors with alpha back gets the plain ones."""
+        for encoding in (rfb.ALPHA_CURSOR, rfb.VMWARE_CURSOR):
+            machine, client = self.start(encoding, rfb.CURSOR)
+            show_cursor(machine.guest, 2, cursor_image(6), 20, 30)
+            client.wait_for(lambda: client.cursor is not None, "a cursor")
+            self.assertEqual(client.cursor[5], encoding)
+            client.set_encodings((rfb.RAW, rfb.DESKTOP_SIZE, rfb.CURSOR))
+            client.wait_for(lambda: client.cursor[5] == rfb.CURSOR, "a plain one")
 
     def test_position(self):
         """Where the guest puts the pointer is told to a viewer that does not move it itself."""
