@@ -84,6 +84,18 @@ void address_format(const union address *address, char text[ADDRESS_TEXT_SIZE]) 
 	}
 }
 
+uint64_t address_get_machine(const union address *address) {
+	uint64_t machine = 0;
+	if (address->any.sa_family == AF_INET) {
+		machine = address->v4.sin_addr.s_addr;
+	} else if (address->any.sa_family == AF_INET6) {
+		const uint8_t *bytes = address->v6.sin6_addr.s6_addr;
+		const bool is_v4 = IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr);
+		memcpy(&machine, is_v4 ? bytes + 12 : bytes, is_v4 ? 4 : sizeof(machine));
+	}
+	return machine;
+}
+
 int address_listen(const union address *address, int *ret_fd, union address *ret_bound) {
 	socklen_t size = address->any.sa_family == AF_INET6 ? sizeof(address->v6)
 							    : sizeof(address->v4);

@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 /** Room for any address with its port, and the 0 behind it. */
@@ -19,6 +20,12 @@ union address {
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
 	struct sockaddr_storage room;
+};
+
+/** Who connects. */
+struct peer {
+	char text[ADDRESS_TEXT_SIZE]; // for messages
+	uint64_t machine;
 };
 
 /** Read an address. Returns 0 or -EINVAL. */
@@ -33,6 +40,12 @@ bool address_is_wildcard(const union address *address);
 
 /** Write it as address_parse() reads it. */
 void address_format(const union address *address, char text[ADDRESS_TEXT_SIZE]);
+
+/**
+ * A number of the machine that it is an address of; 0: of this one. What begins with the same 64
+ * bits is one machine in IPv6, which has as many addresses as it likes.
+ */
+uint64_t address_get_machine(const union address *address);
 
 /** Listen there. *ret_bound has the port that was taken. Returns 0 or -errno. */
 ORIEL_MUST_CHECK

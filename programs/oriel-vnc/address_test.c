@@ -49,8 +49,31 @@ static void test_parse(void **state) {
 	}
 }
 
+static void test_machine(void **state) {
+	(void)state;
+	static const struct {
+		const char *one, *other;
+		bool same;
+	} cases[] = {
+		{ "10.0.0.1:1", "10.0.0.1:2", true },
+		{ "10.0.0.1:1", "10.0.0.2:1", false },
+		{ "[2001:db8::1]:1", "[2001:db8::ffff:2]:1", true },
+		{ "[2001:db8::1]:1", "[2001:db8:0:1::1]:1", false },
+		{ "[::ffff:10.0.0.1]:1", "10.0.0.1:1", true },
+		{ "[::ffff:10.0.0.1]:1", "[::ffff:10.0.0.2]:1", false },
+	};
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(cases); i++) {
+		union address one, other;
+		CHECK(address_parse(cases[i].one, &one) == 0, "'%s'", cases[i].one);
+		CHECK(address_parse(cases[i].other, &other) == 0, "'%s'", cases[i].other);
+		CHECK((address_get_machine(&one) == address_get_machine(&other)) == cases[i].same,
+				"'%s' and '%s'", cases[i].one, cases[i].other);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_machine),
 		cmocka_unit_test(test_parse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,8 +46,8 @@ static int keep_only(int client_fd, int report_fd) {
 }
 
 /** The new process. Never returns. */
-static void run_viewer(struct server *server, int fd, int report_fd, const char *peer, bool is_web,
-		pid_t parent) {
+static void run_viewer(struct server *server, int fd, int report_fd, const struct peer *peer,
+		bool is_web, pid_t parent) {
 	sigset_t none;
 	sigemptyset(&none);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -57,47 +57,47 @@ static void run_viewer(struct server *server, int fd, int report_fd, const char 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	explicit_bzero(server->web.token, sizeof(server->web.token));
-	char name[ADDRESS_TEXT_SIZE];
-	strcpy(name, peer);
 	const struct viewer_setup setup = {
 		.options = server->options,
 		.keymap = &server->keymap,
 		.log = server->log,
 		.password = server->password,
-		.peer = name,
+		.peer = peer->text,
 		.is_web = is_web,
 	};
 	_exit((int)viewer_run_take(&setup, CLIENT_FD, REPORT_FD));
 }
 
-/** A free place; if too many are starting, the oldest of those is ended for it. */
+/** A free place; if too many are starting, one of those is ended for it. */
 static struct process *find_place(struct server *server) {
-	struct process *free_place = NULL, *oldest = NULL;
+	struct process *free_place = NULL;
+	const struct crowd_member *starting[SERVER_MAX_PROCESSES] = { NULL };
 	for (size_t i = 0; i < SERVER_MAX_PROCESSES; i++) {
 		struct process *p = &server->processes[i];
 		if (p->pid == 0) {
 			free_place = p;
-		} else if (!p->is_in && (oldest == NULL || p->number < oldest->number)) {
-			oldest = p;
+		} else if (!p->is_in) {
+			starting[i] = &p->place;
 		}
 	}
-	if (oldest == NULL || process_count(server, false) < SERVER_MAX_STARTING) {
+	if (process_count(server, false) < SERVER_MAX_STARTING) {
 		return free_place;
 	}
-	if (oldest->report_fd >= 0) {
-		process_handle_report(server, oldest); // it may have come in by now
+	struct process *chosen = &server->processes[crowd_choose(starting, SERVER_MAX_PROCESSES)];
+	if (chosen->report_fd >= 0) {
+		process_handle_report(server, chosen); // it may have come in by now
 	}
-	if (!oldest->is_in) {
-		kill(oldest->pid, SIGKILL);
-		waitpid(oldest->pid, NULL, 0); // it was killed: it does not keep us
-		oriel_fd_close(&oldest->report_fd);
-		oldest->pid = 0;
-		return oldest;
+	if (!chosen->is_in) {
+		kill(chosen->pid, SIGKILL);
+		waitpid(chosen->pid, NULL, 0); // it was killed: it does not keep us
+		oriel_fd_close(&chosen->report_fd);
+		chosen->pid = 0;
+		return chosen;
 	}
 	return free_place;
 }
 
-void process_start_take(struct server *server, int fd, const char *peer, bool is_web) {
+void process_start_take(struct server *server, int fd, const struct peer *peer, bool is_web) {
 	struct process *place = find_place(server);
 	int pipe_fds[2] = { -1, -1 };
 	if (place == NULL || pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0) {
@@ -115,14 +115,14 @@ void process_start_take(struct server *server, int fd, const char *peer, bool is
 	oriel_fd_close(&pipe_fds[1]);
 	if (pid < 0) {
 		server_log(server, ORIEL_LOG_ERROR, "cannot start a process for viewer %s: %s",
-				peer, strerror(errno));
+				peer->text, strerror(errno));
 		oriel_fd_close(&pipe_fds[0]);
 		return;
 	}
 	*place = (struct process){ .pid = pid,
 		.report_fd = pipe_fds[0],
-		.number = ++server->n_processes_ever };
-	strcpy(place->peer, peer);
+		.peer = *peer,
+		.place = { peer->machine, ++server->n_ever } };
 }
 
 void process_handle_report(struct server *server, struct process *process) {
@@ -137,19 +137,20 @@ void process_handle_report(struct server *server, struct process *process) {
 	}
 	if (byte == VIEWER_REPORT_DENIED) {
 		process->is_denied = true;
-		server_log(server, ORIEL_LOG_WARN, "viewer %s: a wrong password", process->peer);
+		server_log(server, ORIEL_LOG_WARN, "viewer %s: a wrong password",
+				process->peer.text);
 		server_pause_doors(server);
 		return;
 	}
 	if (process_count(server, true) >= server->options->max_viewers) {
-		server_log(server, ORIEL_LOG_WARN, "viewer %s: one too many", process->peer);
+		server_log(server, ORIEL_LOG_WARN, "viewer %s: one too many", process->peer.text);
 		if (process->pid != 0) { // else it has ended by itself
 			kill(process->pid, SIGKILL);
 		}
 		return;
 	}
 	process->is_in = true;
-	server_log(server, ORIEL_LOG_INFO, "viewer %s: connected", process->peer);
+	server_log(server, ORIEL_LOG_INFO, "viewer %s: connected", process->peer.text);
 }
 
 /** Whether a signal ends a process without there being anything wrong with it. */
@@ -167,15 +168,16 @@ static void log_end(struct server *server, const struct process *process, int st
 	};
 	if (WIFSIGNALED(status) && !is_quiet_signal(WTERMSIG(status))) {
 		server_log(server, ORIEL_LOG_ERROR, "viewer %s: its process died of %s",
-				process->peer, strsignal(WTERMSIG(status)));
+				process->peer.text, strsignal(WTERMSIG(status)));
 		return;
 	}
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : VIEWER_ENDED;
 	if (code >= VIEWER_DENIED && code <= VIEWER_WRONG_WAY && !process->is_denied) {
-		server_log(server, ORIEL_LOG_WARN, "viewer %s: %s", process->peer, reasons[code]);
+		server_log(server, ORIEL_LOG_WARN, "viewer %s: %s", process->peer.text,
+				reasons[code]);
 	}
 	if (process->is_in) {
-		server_log(server, ORIEL_LOG_INFO, "viewer %s: gone", process->peer);
+		server_log(server, ORIEL_LOG_INFO, "viewer %s: gone", process->peer.text);
 	}
 }
 

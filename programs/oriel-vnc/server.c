@@ -241,7 +241,7 @@ int server_open(struct server *server) {
 }
 
 /** Accept a TCP connection. Returns its descriptor, or -1. */
-static int accept_tcp(int door, char peer[ADDRESS_TEXT_SIZE]) {
+static int accept_tcp(int door, struct peer *ret) {
 	union address address = { .room = { 0 } };
 	socklen_t size = sizeof(address);
 	int fd = accept4(door, &address.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -260,7 +260,8 @@ static int accept_tcp(int door, char peer[ADDRESS_TEXT_SIZE]) {
 		(void)setsockopt(fd, settings[i].level, settings[i].name, &settings[i].value,
 				sizeof(settings[i].value));
 	}
-	address_format(&address, peer);
+	address_format(&address, ret->text);
+	ret->machine = address_get_machine(&address);
 	return fd;
 }
 
@@ -268,26 +269,27 @@ static bool has_room(const struct server *server) {
 	return process_count(server, true) < server->options->max_viewers;
 }
 
-/** A place for a connection; the oldest one makes room. */
+/** A place for a connection; if there is none, one makes room. */
 static struct web_connection *find_connection(struct server *server) {
-	struct web_connection *oldest = NULL;
+	const struct crowd_member *members[SERVER_MAX_CONNECTIONS];
 	for (size_t i = 0; i < SERVER_MAX_CONNECTIONS; i++) {
 		struct web_connection *c = &server->connections[i];
 		if (c->fd < 0) {
 			return c;
 		}
-		if (oldest == NULL || c->number < oldest->number) {
-			oldest = c;
-		}
+		members[i] = &c->place;
 	}
-	web_close(oldest);
-	return oldest;
+	struct web_connection *chosen =
+			&server->connections[crowd_choose(members, SERVER_MAX_CONNECTIONS)];
+	web_close(chosen);
+	return chosen;
 }
 
 /** Watch a connection that has just begun. */
-
-static void watch_connection(struct server *server, struct web_connection *connection) {
-	connection->number = ++server->n_connections_ever;
+static void watch_connection(struct server *server, struct web_connection *connection,
+		const struct peer *peer) {
+	connection->peer = *peer;
+	connection->place = (struct crowd_member){ peer->machine, ++server->n_ever };
 	if (watch(server, connection->fd, web_get_events(connection), connection) < 0) {
 		web_close(connection);
 	}
@@ -299,7 +301,7 @@ static bool is_gone(int fd) {
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-static void begin_vnc_take(struct server *server, int fd, const char *peer) {
+static void begin_vnc_take(struct server *server, int fd, const struct peer *peer) {
 	if (is_gone(fd)) {
 		oriel_fd_close(&fd);
 		return;
@@ -310,40 +312,34 @@ static void begin_vnc_take(struct server *server, int fd, const char *peer) {
 	}
 	struct web_connection *connection = find_connection(server);
 	web_refuse_take(connection, fd);
-	watch_connection(server, connection);
+	watch_connection(server, connection, peer);
 }
 
 static void handle_door(struct server *server, const void *door) {
-	char peer[ADDRESS_TEXT_SIZE] = "on the socket";
+	struct peer peer = { .text = "on the socket" };
 	int fd = -1;
 	if (door == &server->unix_door) {
 		if (listener_accept(&server->unix_door, &fd) == 0) {
-			begin_vnc_take(server, fd, peer);
+			begin_vnc_take(server, fd, &peer);
 		}
 		return;
 	}
-	fd = accept_tcp(*(const int *)door, peer);
+	fd = accept_tcp(*(const int *)door, &peer);
 	if (fd >= 0 && door == &server->vnc_fd) {
-		begin_vnc_take(server, fd, peer);
+		begin_vnc_take(server, fd, &peer);
 	} else if (fd >= 0) {
 		struct web_connection *connection = find_connection(server);
 		web_begin_take(connection, fd);
-		watch_connection(server, connection);
+		watch_connection(server, connection, &peer);
 	}
 }
 
 /** A WebSocket that may come becomes a viewer. */
 static void hand_over(struct server *server, struct web_connection *connection) {
-	char peer[ADDRESS_TEXT_SIZE] = "?";
-	union address address = { .room = { 0 } };
-	socklen_t size = sizeof(address);
 	int fd = connection->fd;
 	connection->fd = -1;
-	if (getpeername(fd, &address.any, &size) == 0) {
-		address_format(&address, peer);
-	}
 	(void)epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-	process_start_take(server, fd, peer, true);
+	process_start_take(server, fd, &connection->peer, true);
 }
 
 static void handle_connection(struct server *server, struct web_connection *connection,

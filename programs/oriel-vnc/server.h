@@ -15,7 +15,7 @@
 /** Connections that are answered here, at once. A browser opens six. */
 #define SERVER_MAX_CONNECTIONS 32
 
-/** Viewers at once that have not been let in yet. From there on the oldest one makes room. */
+/** Viewers at once that have not been let in yet. From there on one makes room: see crowd.h. */
 #define SERVER_MAX_STARTING 16
 
 #define SERVER_MAX_PROCESSES (MAX_VIEWERS + SERVER_MAX_STARTING)
@@ -24,9 +24,9 @@ struct process {
 	pid_t pid;     // 0: there is none
 	int report_fd; // readable when the viewer was let in or denied; -1 then
 	bool is_in;
-	bool is_denied;  // which was logged
-	uint64_t number; // counts all: the oldest has the smallest
-	char peer[ADDRESS_TEXT_SIZE];
+	bool is_denied; // which was logged
+	struct peer peer;
+	struct crowd_member place;
 };
 
 struct server {
@@ -43,9 +43,8 @@ struct server {
 	struct listener unix_door;    // fd -1: there is none
 	int vnc_fd, web_fd;           // TCP; -1: there is none
 	struct web_connection connections[SERVER_MAX_CONNECTIONS];
-	uint64_t n_connections_ever;
 	struct process processes[SERVER_MAX_PROCESSES];
-	uint64_t n_processes_ever;
+	uint64_t n_ever;         // connections and processes: their numbers
 	int64_t paused_until_ms; // the doors of VNC viewers are closed so long; 0: they are open
 
 	bool done;
@@ -79,7 +78,7 @@ void server_pause_doors(struct server *server);
 uint32_t process_count(const struct server *server, bool is_in);
 
 /** Start a process for a viewer. Takes fd. */
-void process_start_take(struct server *server, int fd, const char *peer, bool is_web);
+void process_start_take(struct server *server, int fd, const struct peer *peer, bool is_web);
 
 /** A process, which may have ended since, has told that its viewer is in, or is denied it. */
 void process_handle_report(struct server *server, struct process *process);

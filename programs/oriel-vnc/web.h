@@ -14,6 +14,8 @@
 #ifndef ORIEL_VNC_WEB_H
 #define ORIEL_VNC_WEB_H
 
+#include "oriel-vnc/address.h"
+#include "oriel-vnc/crowd.h"
 #include "oriel-vnc/files.h"
 
 #include <stdbool.h>
@@ -30,8 +32,9 @@ struct web {
 };
 
 struct web_connection {
-	int fd;          // -1: there is none
-	uint64_t number; // the server's: the oldest has the smallest
+	int fd; // -1: there is none
+	struct peer peer;
+	struct crowd_member place;
 	int64_t deadline_ms;
 	enum web_state { WEB_READING, WEB_WRITING, WEB_LINGERING } state;
 	char head[768];

@@ -90,8 +90,8 @@ class VncTest(case.WireTest):
     def connect(self, vnc, *args, **kwargs):
         return rfb.Client(self.stream(vnc), *args, **kwargs)
 
-    def stream(self, vnc):
-        stream = rfb.connect(vnc.doors["vnc"])
+    def stream(self, vnc, source=None):
+        stream = rfb.connect(vnc.doors["vnc"], source)
         self.addCleanup(stream.close)
         return stream
 

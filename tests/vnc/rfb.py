@@ -68,14 +68,15 @@ class Stream:
         self.sock.close()
 
 
-def connect(where):
-    """"unix:PATH" or "ADDRESS:PORT", as oriel-vnc prints it."""
+def connect(where, source=None):
+    """"unix:PATH" or "ADDRESS:PORT", as oriel-vnc prints it; from an address of this machine."""
     if where.startswith("unix:"):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(where[5:])
         return Stream(sock)
     host, _, port = where.rpartition(":")
-    return Stream(socket.create_connection((host, int(port))))
+    return Stream(socket.create_connection((host, int(port)),
+                                           source_address=(source, 0) if source else None))
 
 
 class Client:

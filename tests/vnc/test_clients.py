@@ -283,6 +283,17 @@ class Hostile(lab.VncTest):
         self.assertTrue(held[0].is_closed())
         self.assertLess(len(self.program.children()), 20)
 
+    def test_flood_from_elsewhere(self):
+        """Connections without end from one machine push out their own, and not another machine's
+        that takes its time to begin."""
+        slow = self.stream(self.program, "127.0.0.2")
+        slow.take(12)
+        held = [self.stream(self.program) for _ in range(100)]
+        self.assertTrue(held[0].is_closed())
+        slow.data[:0] = VERSION  # what it was greeted with
+        client = rfb.Client(slow)
+        self.check_pixels(client, 64, 48, picture.noise(64, 48, 1))
+
 
 if __name__ == "__main__":
     lab.main()

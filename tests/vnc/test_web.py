@@ -140,6 +140,19 @@ class Requests(WebTest):
         for stream in held:
             stream.close()
 
+    def test_flood_from_elsewhere(self):
+        """Connections without end from one machine push out their own, and not another's."""
+        slow = self.site.connect("127.0.0.2")
+        self.addCleanup(slow.close)
+        slow.send(b"GET / HTTP/1.1\r\n")
+        held = [self.site.connect() for _ in range(100)]
+        for stream in held:
+            self.addCleanup(stream.close)
+        self.assertTrue(held[0].is_closed())
+        slow.send(f"Host: {self.site.host}\r\n\r\n".encode())
+        slow.is_closed()
+        self.assertEqual(web.Answer(bytes(slow.data)).status, 200)
+
     def test_never_reads(self):
         """Browsers that ask and do not read."""
         held = [self.site.connect() for _ in range(20)]

@@ -34,8 +34,8 @@ class Site:
         self.token = urllib.parse.parse_qs(self.url.fragment)["token"][0]
         self.host = self.url.netloc
 
-    def connect(self):
-        return rfb.connect(self.host)
+    def connect(self, source=None):
+        return rfb.connect(self.host, source)
 
     def talk(self, data):
         """Send bytes and read until the other side closes. None: it said nothing."""
