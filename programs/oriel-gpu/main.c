@@ -12,6 +12,7 @@
 #include "oriel-gpu/door.h"
 #include "oriel-gpu/input.h"
 #include "oriel-gpu/options.h"
+#include "oriel-gpu/ready.h"
 #include "oriel-gpu/signals.h"
 #include "oriel-gpu/supervisor.h"
 #include "oriel-gpu/vmm.h"
@@ -366,6 +367,14 @@ static int fork_supervisor(struct program *program, const struct options *option
 	return err < 0 ? fail_start("supervisor", err) : 0;
 }
 
+/** Who does not hear of it decides what that means: we serve all the same. */
+static void announce(struct program *program) {
+	int err = ready_announce();
+	if (err < 0) {
+		log_print(&program->log, ORIEL_LOG_WARN, "NOTIFY_SOCKET: %s", strerror(-err));
+	}
+}
+
 static int serve(const struct options *options) {
 	static char name[] = "oriel-gpu";
 	struct program program = {
@@ -380,6 +389,7 @@ static int serve(const struct options *options) {
 		finish(&program);
 		return STATUS_USAGE; // whatever could not be had was asked for there
 	}
+	announce(&program);
 	while (!program.done) {
 		int err = oriel_loop_dispatch(program.loop, -1);
 		if (err < 0) {

@@ -117,6 +117,29 @@ class Process(daemon.Case):
             for fd in (0, 1):
                 self.assertEqual(os.readlink(f"/proc/{gpu.process.pid}/fd/{fd}"), "/dev/null")
 
+    def test_who_started_it_is_told_when_it_serves(self):
+        """NOTIFY_SOCKET, as systemd has it: a path, or a name that is no file's."""
+        path = self.path("notify")
+        for address, name in ((path, path), (f"\0{path}", f"@{path}")):
+            with self.subTest(name), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                manager.bind(address)
+                manager.settimeout(daemon.DEADLINE_S)
+                with daemon.Daemon("-s", self.path(), ready=None,
+                                   env={**os.environ, "NOTIFY_SOCKET": name}) as gpu:
+                    self.assertEqual(manager.recv(64), b"READY=1")
+                    with daemon.Vmm(self.path()) as vmm:
+                        vmm.speak()
+                    self.assertEqual(gpu.stop(), 0, gpu.log)
+
+    def test_who_started_it_has_gone(self):
+        for name in (self.path("nobody"), "x" * 200, ""):
+            with self.subTest(name), \
+                    daemon.Daemon("-s", self.path(),
+                                  env={**os.environ, "NOTIFY_SOCKET": name}) as gpu:
+                if name != "":
+                    gpu.wait_for("oriel-gpu: warn: NOTIFY_SOCKET: ")
+                self.assertEqual(gpu.stop(), 0, gpu.log)
+
     def test_log_level(self):
         """A VMM that talks nonsense makes a line of life and a warning."""
         for level, expected in (("debug", {"info", "warn"}), ("info", {"info", "warn"}),
