@@ -189,6 +189,7 @@ class Service(Case):
         self.stop()
         self.configure("--nonsense")
         self.assertNotEqual(MANAGER.ctl("start", f"oriel-gpu@{self.name}")[0], 0)
+        wait_for("the end", lambda: None if MANAGER.get(self.name, "SubState") == "failed" else "")
         self.assertIn("nonsense", self.log())
         self.assertEqual(MANAGER.get(self.name, "NRestarts"), "0")
         self.assertFalse(self.folder.exists())
