@@ -138,7 +138,7 @@ def main():
     # Ended from outside, as meson does it, we still end our children and remove their files.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     with tempfile.TemporaryDirectory(prefix="oriel-guest-") as folder:
-        options.add.append(cases_inside.pack_wire(folder))
+        options.add.append(cases_inside.pack_tests(folder))
         lab = Lab(options, image, accel, folder)
         try:
             verdicts = [run_case(lab, name, suite[name]) for name in options.cases or suite]

@@ -69,7 +69,8 @@ class Manager:
         """Run systemctl: its exit status, and what it says."""
         result = subprocess.run(["systemctl", "--user", *words], env=self.environment,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True, timeout=DEADLINE_S, check=False)
+                                stderr=subprocess.STDOUT, text=True, timeout=DEADLINE_S,
+                                check=False)
         return result.returncode, result.stdout
 
     def get(self, name, what):
@@ -267,7 +268,7 @@ def run_inside():
 
 
 NAMESPACES = ["unshare", "--mount", "--pid", "--cgroup", "--fork", "--kill-child"]
-TRY = "mount -t cgroup2 none /sys/fs/cgroup && d=/sys/fs/cgroup/oriel-try-$$ && mkdir $d && rmdir $d"
+TRY = f"mount -t cgroup2 none {CGROUPS} && mkdir {CGROUPS}/oriel-$$ && rmdir {CGROUPS}/oriel-$$"
 
 
 def why_not():
