@@ -55,12 +55,14 @@ class Run:
     words are options of it, programs files for /run/oriel of the guest, by name, init among them.
     """
 
+    RUNTIME = "x"
+
     def __init__(self, oriel, image, folder, programs, words):
         self.folder, self.oriel = folder, oriel
         (folder / "button").write_text(BUTTON)
         machine.pack_programs(folder / "programs.tar",
                               {**programs, "button": folder / "button"})
-        self.runtime = folder / "x"
+        self.runtime = folder / self.RUNTIME
         self.runtime.mkdir(0o700)
         self.socket = self.runtime / "oriel/test/display.sock"
         listener = socket.socket(socket.AF_UNIX)
@@ -73,13 +75,21 @@ class Run:
             f"--disk={image}/root.img", f"--disk={folder}/programs.tar",
             "--", "-snapshot", "-serial", f"unix:{folder}/agent.sock"]
         env = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime), TMPDIR=str(folder))
-        self.child = Child("oriel run", command, folder / "run.log", env=env)
+        self.child = None
         try:
             with listener:
+                self.start(command, env)
                 self.agent = machine.Agent(self.accept(listener))
             self.agent.wait_ready()
         except (TimeoutError, Failure) as failure:
-            raise Failure(f"{failure}\n{self.child.tail()}") from failure
+            raise Failure(f"{failure}\n{self.tail()}") from failure
+
+    def start(self, command, env):
+        """Start it: child is what the guest lives and dies with."""
+        self.child = Child("oriel run", command, self.folder / "run.log", env=env)
+
+    def tail(self):
+        return self.child.tail()
 
     def accept(self, listener):
         """The agent's connection; oriel run may end without there being one."""
