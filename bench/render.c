@@ -198,25 +198,31 @@ static struct oriel_render3d_op make_nop(struct oriel_span *span, uint32_t *word
 		.commands = { { .spans = span, .len = 1 }, sizeof(*word) } };
 }
 
-/** Always 64 under way: thousand a second. */
-static double run_deep(struct bench *bench) {
+/** Run an operation n times, with depth (up to DEPTH) under way: nanoseconds. */
+static uint64_t run_many(struct bench *bench, const struct oriel_render3d_op *op, unsigned int n,
+		unsigned int depth) {
 	static struct bench_op ops[DEPTH];
-	const unsigned int n = 200000;
-	uint32_t word;
-	struct oriel_span span;
-	const struct oriel_render3d_op nop = make_nop(&span, &word);
 	const uint64_t began_ns = now_ns();
 	for (unsigned int i = 0; i < n; i++) {
-		struct bench_op *own = &ops[i % DEPTH];
+		struct bench_op *own = &ops[i % depth];
 		while (own->is_pending) {
 			if (oriel_loop_dispatch(bench->loop, -1) < 0) {
 				die("the loop fails");
 			}
 		}
-		submit(bench, own, &nop);
+		submit(bench, own, op);
 	}
 	wait_for_all(bench);
-	return n * 1e6 / (double)(now_ns() - began_ns);
+	return now_ns() - began_ns;
+}
+
+/** Always 64 under way: thousand a second. */
+static double run_deep(struct bench *bench) {
+	const unsigned int n = 200000;
+	uint32_t word;
+	struct oriel_span span;
+	const struct oriel_render3d_op nop = make_nop(&span, &word);
+	return n * 1e6 / (double)run_many(bench, &nop, n, DEPTH);
 }
 
 /** One alone: microseconds. */
@@ -250,25 +256,31 @@ static double run_fence(struct bench *bench) {
 	return (double)(now_ns() - began_ns) / 1e3 / n;
 }
 
-static double run_transfer(struct bench *bench, enum oriel_render3d_type type) {
+/** A transfer of the whole texture: milliseconds, if depth are under way. */
+static double run_transfers(struct bench *bench, enum oriel_render3d_type type,
+		unsigned int depth) {
 	const unsigned int n = 60;
 	const struct oriel_render3d_op op = { .type = type,
 		.resource_id = TEXTURE,
 		.transfer = { .box = { 0, 0, 0, SIDE, SIDE, 1 } } };
 	run(bench, &op);
-	const uint64_t began_ns = now_ns();
-	for (unsigned int i = 0; i < n; i++) {
-		run(bench, &op);
-	}
-	return (double)(now_ns() - began_ns) / 1e6 / n;
+	return (double)run_many(bench, &op, n, depth) / 1e6 / n;
 }
 
 static double run_upload(struct bench *bench) {
-	return run_transfer(bench, ORIEL_RENDER3D_TRANSFER_TO_HOST);
+	return run_transfers(bench, ORIEL_RENDER3D_TRANSFER_TO_HOST, 1);
+}
+
+static double run_uploads(struct bench *bench) {
+	return run_transfers(bench, ORIEL_RENDER3D_TRANSFER_TO_HOST, 4);
 }
 
 static double run_read_back(struct bench *bench) {
-	return run_transfer(bench, ORIEL_RENDER3D_TRANSFER_FROM_HOST);
+	return run_transfers(bench, ORIEL_RENDER3D_TRANSFER_FROM_HOST, 1);
+}
+
+static double run_read_backs(struct bench *bench) {
+	return run_transfers(bench, ORIEL_RENDER3D_TRANSFER_FROM_HOST, 4);
 }
 
 static const struct row {
@@ -280,8 +292,10 @@ static const struct row {
 	{ "SUBMIT_3D of nothing, 64 deep", "thousand/s", run_deep, true },
 	{ "  alone, there and back", "us", run_round_trip, false },
 	{ "  and its fence", "us", run_fence, false },
-	{ "upload of 1024x1024", "ms", run_upload, false },
-	{ "read-back of it", "ms", run_read_back, false },
+	{ "upload of 1024x1024, one alone", "ms", run_upload, false },
+	{ "  4 under way", "ms", run_uploads, false },
+	{ "read-back of it, one alone", "ms", run_read_back, false },
+	{ "  4 under way", "ms", run_read_backs, false },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
