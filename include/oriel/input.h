@@ -15,7 +15,8 @@
  * Destroy in the opposite order: senders, the seat, devices.
  *
  * What the guest gets are whole reports: all events of one, or none. While it takes none, at most
- * ORIEL_INPUT_MAX_REPORTS wait in each device; then presses and turns of the wheel are dropped.
+ * ORIEL_INPUT_MAX_REPORTS wait in each device; then presses and turns of the wheel are dropped. One
+ * sender never takes more of them than it leaves free for others.
  * What is pressed will be released: room for that is kept, and a sender that goes lets go of
  * everything. A guest without a driver for the device gets nothing; a guest that is paused gets it
  * when it goes on. Held keys are repeated by the guest, not here.

@@ -22,15 +22,31 @@ static struct oriel_report *append(struct oriel_report_queue *queue, enum oriel_
 	return report;
 }
 
+/** How many reports a sender takes, with those that are kept for what it holds. */
+static uint32_t count_taken(struct oriel_report_queue *queue,
+		const struct oriel_report_owner *owner) {
+	uint32_t n = 2 * owner->n_held;
+	for (uint32_t i = 0; i < queue->n; i++) {
+		n += get_at(queue, i)->owner.sender == owner->sender ? 1 : 0;
+	}
+	return n;
+}
+
 /** Whether a report that is not a position has room, with so many more keys being pressed. */
-static bool has_room(const struct oriel_report_queue *queue, uint32_t n_more_pressed) {
-	const uint32_t n_kept = 2 * (queue->n_pressed + n_more_pressed) + 1;
-	return queue->n + 1 + n_kept <= ORIEL_INPUT_MAX_REPORTS;
+static bool has_room(struct oriel_report_queue *queue, uint32_t n_more_pressed,
+		const struct oriel_report_owner *owner) {
+	const uint32_t n_more = 1 + 2 * n_more_pressed;
+	const uint32_t n_used = queue->n + 2 * queue->n_pressed + 1 + n_more;
+	if (n_used > ORIEL_INPUT_MAX_REPORTS) {
+		return false;
+	}
+	return owner->sender == NULL ||
+	       count_taken(queue, owner) + n_more <= ORIEL_INPUT_MAX_REPORTS - n_used;
 }
 
 int oriel_reports_press(struct oriel_report_queue *queue, uint16_t code,
 		const struct oriel_report_owner *owner) {
-	if (!has_room(queue, 1)) {
+	if (!has_room(queue, 1, owner)) {
 		return -EAGAIN;
 	}
 	struct oriel_report *report = append(queue, ORIEL_REPORT_KEY, owner);
@@ -75,7 +91,7 @@ int oriel_reports_turn(struct oriel_report_queue *queue, uint16_t code, int32_t 
 		report->amount = sum;
 		return 1;
 	}
-	if (!has_room(queue, 0)) {
+	if (!has_room(queue, 0, owner)) {
 		return -EAGAIN;
 	}
 	report = append(queue, ORIEL_REPORT_WHEEL, owner);

@@ -11,6 +11,10 @@
  * that of its release and of a position between them, and there is always room for one position.
  * So presses and turns of the wheel are refused in time, and nothing else is.
  *
+ * A sender, too, is refused in time: what waits of it, and what is kept for what it holds, is never
+ * more than what is free beside. So however many of them fill the queue, and keep it full, there is
+ * room for the next one: half of what they have left.
+ *
  * Invariant: n + 2 * n_pressed + (the last one is a position ? 0 : 1) <= ORIEL_INPUT_MAX_REPORTS.
  *
  * Pure data: who sent a report is told what became of it by the queue's owner.
@@ -34,6 +38,7 @@ enum oriel_report_kind {
 struct oriel_report_owner {
 	struct oriel_sender *sender; // NULL: nobody
 	uint64_t epoch;
+	uint32_t n_held; // keys and buttons of this device that the sender held
 };
 
 struct oriel_report {
@@ -52,7 +57,7 @@ struct oriel_report_queue {
 	uint32_t n_pressed; // keys whose press was queued, and whose release was not yet
 };
 
-/** Queue a press. Returns 0, or -EAGAIN if there is no room. */
+/** Queue a press. Returns 0, or -EAGAIN if there is no room, or none for this sender. */
 ORIEL_MUST_CHECK
 int oriel_reports_press(struct oriel_report_queue *queue, uint16_t code,
 		const struct oriel_report_owner *owner);
@@ -68,8 +73,8 @@ bool oriel_reports_move(struct oriel_report_queue *queue, uint32_t x, uint32_t y
 /**
  * Queue a turn of a wheel.
  *
- * Returns 0, -EAGAIN if there is no room, or 1 if it was added to one that waits, which has its
- * owner.
+ * Returns 0, -EAGAIN if there is no room, or none for this sender, or 1 if it was added to one that
+ * waits, which has its owner.
  */
 ORIEL_MUST_CHECK
 int oriel_reports_turn(struct oriel_report_queue *queue, uint16_t code, int32_t amount,

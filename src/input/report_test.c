@@ -70,12 +70,29 @@ static void test_presses_are_refused_in_time(void **state) {
 	assert_int_equal(oriel_reports_turn(&queue, REL_HWHEEL_HI_RES, 1, &nobody), -EAGAIN);
 }
 
+/** Senders that fill the queue one after another: each takes half of what the last one left. */
+static void test_a_sender_leaves_room(void **state) {
+	(void)state;
+	static const uint32_t want[] = { 127, 64, 32, 16, 8, 4, 2, 1 };
+	struct oriel_report_queue queue = { 0 };
+	char senders[ORIEL_ARRAY_LEN(want)];
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(want); i++) {
+		const struct oriel_report_owner owner = { .sender = (void *)&senders[i] };
+		uint32_t n = 0;
+		while (oriel_reports_turn(&queue, n % 2 == 0 ? REL_WHEEL_HI_RES : REL_HWHEEL_HI_RES,
+				       1, &owner) == 0) {
+			n++;
+		}
+		CHECK(n == want[i], "sender %zu: %u", i, n);
+	}
+}
+
 static void test_positions_are_merged_up_to_a_press(void **state) {
 	(void)state;
 	struct oriel_report_queue queue = { 0 };
-	struct oriel_report_owner replaced = { NULL, 7 };
-	const struct oriel_report_owner first = { (void *)&queue, 1 };
-	const struct oriel_report_owner second = { (void *)&queue, 2 };
+	struct oriel_report_owner replaced = { .epoch = 7 };
+	const struct oriel_report_owner first = { .sender = (void *)&queue, .epoch = 1 };
+	const struct oriel_report_owner second = { .sender = (void *)&queue, .epoch = 2 };
 	assert_false(oriel_reports_move(&queue, 1, 2, &first, &replaced));
 	assert_int_equal(replaced.epoch, 7);
 	assert_true(oriel_reports_move(&queue, 3, 4, &second, &replaced));
@@ -91,7 +108,7 @@ static void test_positions_are_merged_up_to_a_press(void **state) {
 
 static void test_turns_are_added(void **state) {
 	(void)state;
-	const struct oriel_report_owner other = { NULL, 1 };
+	const struct oriel_report_owner other = { .epoch = 1 };
 	static const struct {
 		const char *name;
 		int32_t first, second;
@@ -127,6 +144,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_releases_and_positions_always_fit),
 		cmocka_unit_test(test_presses_are_refused_in_time),
+		cmocka_unit_test(test_a_sender_leaves_room),
 		cmocka_unit_test(test_positions_are_merged_up_to_a_press),
 		cmocka_unit_test(test_turns_are_added),
 	};

@@ -103,8 +103,14 @@ void oriel_sender_end_report(const struct oriel_report_owner *owner, bool is_giv
 	answer_syncs(sender);
 }
 
-static struct oriel_report_owner get_owner(struct oriel_sender *sender) {
-	return (struct oriel_report_owner){ sender, sender->epoch };
+/** Who sends to a device of which it holds these keys or buttons. */
+static struct oriel_report_owner get_owner(struct oriel_sender *sender, const bool *holds,
+		size_t len) {
+	struct oriel_report_owner owner = { .sender = sender, .epoch = sender->epoch };
+	for (size_t i = 0; i < len; i++) {
+		owner.n_held += holds[i] ? 1 : 0;
+	}
+	return owner;
 }
 
 /** Count what became of something that was sent: 1 waits, 0 needs nothing, else it is dropped. */
@@ -116,20 +122,25 @@ static void note(struct oriel_sender *sender, int result) {
 	}
 }
 
+static struct oriel_report_owner get_tablet_owner(struct oriel_sender *sender, uint32_t scanout) {
+	return get_owner(sender, sender->holds_button[scanout],
+			ORIEL_ARRAY_LEN(sender->holds_button[scanout]));
+}
+
 /** Press or release on a device, of which the sender holds *holds. */
-static void send_code(struct oriel_sender *sender, struct oriel_input *input, uint32_t code,
-		bool is_pressed, bool *holds) {
-	const struct oriel_report_owner owner = get_owner(sender);
+static void send_code(struct oriel_input *input, uint32_t code, bool is_pressed, bool *holds,
+		const struct oriel_report_owner *owner) {
+	struct oriel_sender *sender = owner->sender;
 	if (*holds == is_pressed) {
 		return;
 	}
 	if (is_pressed) {
-		const int result = oriel_input_press(input, code, &owner);
+		const int result = oriel_input_press(input, code, owner);
 		*holds = result >= 0; // a press that is dropped was none
 		note(sender, result);
 	} else {
 		*holds = false;
-		note(sender, oriel_input_release(input, code, &owner) ? 1 : 0);
+		note(sender, oriel_input_release(input, code, owner) ? 1 : 0);
 	}
 }
 
@@ -148,7 +159,9 @@ static struct oriel_input *get_tablet(const struct oriel_sender *sender, uint32_
 void oriel_sender_send_key(struct oriel_sender *sender, uint32_t key, bool is_pressed) {
 	struct oriel_input *keyboard = sender->seat->keyboard;
 	if (can_press(sender, keyboard, key)) {
-		send_code(sender, keyboard, key, is_pressed, &sender->holds_key[key]);
+		const struct oriel_report_owner owner = get_owner(sender, sender->holds_key,
+				ORIEL_ARRAY_LEN(sender->holds_key));
+		send_code(keyboard, key, is_pressed, &sender->holds_key[key], &owner);
 	}
 }
 
@@ -156,8 +169,9 @@ void oriel_sender_send_button(struct oriel_sender *sender, uint32_t scanout, uin
 		bool is_pressed) {
 	struct oriel_input *tablet = get_tablet(sender, scanout);
 	if (can_press(sender, tablet, button)) {
-		send_code(sender, tablet, button, is_pressed,
-				&sender->holds_button[scanout][button - BTN_LEFT]);
+		const struct oriel_report_owner owner = get_tablet_owner(sender, scanout);
+		send_code(tablet, button, is_pressed,
+				&sender->holds_button[scanout][button - BTN_LEFT], &owner);
 	}
 }
 
@@ -181,7 +195,7 @@ void oriel_sender_send_pointer(struct oriel_sender *sender, uint32_t scanout,
 		sender->n_dropped++;
 		return;
 	}
-	const struct oriel_report_owner owner = get_owner(sender);
+	const struct oriel_report_owner owner = get_tablet_owner(sender, scanout);
 	note(sender, oriel_input_move(tablet, scale(place->x, place->width),
 				     scale(place->y, place->height), &owner));
 }
@@ -193,7 +207,7 @@ void oriel_sender_send_wheel(struct oriel_sender *sender, uint32_t scanout, int3
 		sender->n_dropped++;
 		return;
 	}
-	const struct oriel_report_owner owner = get_owner(sender);
+	const struct oriel_report_owner owner = get_tablet_owner(sender, scanout);
 	const uint32_t n_dropped = sender->n_dropped;
 	if (vertical != 0) {
 		note(sender, oriel_input_turn(tablet, REL_WHEEL_HI_RES, vertical, &owner));

@@ -217,12 +217,13 @@ static void test_a_full_queue(void **state) {
 	}
 	key(&rig, 0, KEY_B, true); // full
 	assert_int_equal(oriel_sender_sync(rig.senders[0], 1), 0);
-	// 2 reports a key, 2 that are kept for the one that is pressed, and room for a position.
-	for (int i = 0; i < 2 * 127; i++) {
+	// 2 reports a key, 2 that are kept for the one that is pressed, as many for others, and
+	// room for a position.
+	for (int i = 0; i < 2 * 63; i++) {
 		input_rig_add(&rig, 2);
 		CHECK(input_rig_got(&rig, i % 2 == 0 ? "k30+; " : "k30-; "), "report %d", i);
 	}
-	assert_true(input_rig_answered(&rig, "1/174; "));
+	assert_true(input_rig_answered(&rig, "1/238; "));
 	input_rig_add(&rig, 2);
 	assert_true(input_rig_got(&rig, ""));
 	key(&rig, 0, KEY_B, true); // it does not hold what was dropped
@@ -230,6 +231,46 @@ static void test_a_full_queue(void **state) {
 	input_rig_add(&rig, 2);
 	key(&rig, 0, KEY_B, false);
 	assert_true(input_rig_got(&rig, "k48-; "));
+	input_rig_finish(&rig);
+}
+
+/** Who holds all that it can, and turns the wheel for ever, leaves room for others. */
+static void test_a_greedy_sender(void **state) {
+	(void)state;
+	struct input_rig rig;
+	begin(&rig, ORIEL_INPUT_KEYBOARD);
+	uint32_t n = 0;
+	for (uint32_t code = KEY_ESC; code <= KEY_F10; code++) {
+		key(&rig, 0, code, true);
+		n += input_rig_collect(&rig); // two for each key
+	}
+	assert_int_equal(n, 2 * 63);
+	rig.text[0] = '\0';
+	key(&rig, 1, KEY_PAUSE, true);
+	assert_true(input_rig_got(&rig, "k119+; "));
+	key(&rig, 0, KEY_ESC, false);
+	key(&rig, 0, KEY_1, false);
+	assert_true(input_rig_got(&rig, "k1-; k2-; "));
+	key(&rig, 0, KEY_F10, true);
+	assert_true(input_rig_got(&rig, "k68+; "));
+	input_rig_finish(&rig);
+
+	input_rig_init(&rig, ORIEL_INPUT_TABLET, 4);
+	input_rig_start(&rig);
+	for (int i = 0; i < 1000; i++) {
+		oriel_sender_send_wheel(rig.senders[0], 0, i % 2 == 0 ? 1 : -1, 0);
+	}
+	oriel_sender_send_button(rig.senders[1], 0, BTN_LEFT, true);
+	assert_int_equal(oriel_sender_sync(rig.senders[1], 9), 0);
+	for (int i = 0; i < 126; i++) {
+		input_rig_add(&rig, 2);
+		CHECK(input_rig_got(&rig, i % 2 == 0 ? "r11:1; " : "r11:-1; "), "%d", i);
+	}
+	input_rig_add(&rig, 3); // all that went the same way was added to the last one
+	assert_true(input_rig_got(&rig, "r8:3 r11:437; "));
+	input_rig_add(&rig, 2);
+	assert_true(input_rig_got(&rig, "k272+; "));
+	assert_true(input_rig_answered(&rig, "9/0; "));
 	input_rig_finish(&rig);
 }
 
@@ -383,6 +424,7 @@ int main(void) {
 		cmocka_unit_test(test_wheels),
 		cmocka_unit_test(test_wheels_that_wait),
 		cmocka_unit_test(test_a_full_queue),
+		cmocka_unit_test(test_a_greedy_sender),
 		cmocka_unit_test(test_no_driver),
 		cmocka_unit_test(test_a_reset),
 		cmocka_unit_test(test_syncs),
