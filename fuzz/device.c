@@ -468,7 +468,7 @@ static void check(struct fuzz *f) {
 			must(f->is_wild[i] || f->rig.told[i].base == f->rig.rings[i].seen_used,
 					"a base that is not the used index");
 		}
-		must(oriel_virtq_is_started(f->rig.gpu->queues[i].vq) == f->is_started[i],
+		must(oriel_virtq_is_started(f->rig.gpu->queues[i].ring.vq) == f->is_started[i],
 				"started or not");
 		collect(f, i);
 	}
@@ -502,7 +502,8 @@ static void settle(struct fuzz *f) {
 			continue;
 		}
 		must(f->rig.told[i].n_needs_reset == 0 ||
-						!oriel_virtq_is_broken(f->rig.gpu->queues[i].vq,
+						!oriel_virtq_is_broken(f->rig.gpu->queues[i]
+										       .ring.vq,
 								NULL),
 				"a sound ring is broken");
 		for (size_t k = 0; k < RING_SIZE; k++) {

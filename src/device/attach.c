@@ -40,7 +40,7 @@ static int append_entries(struct oriel_request *req, struct oriel_backing *backi
 }
 
 static int attach(struct oriel_request *req, struct oriel_backing *backing, uint32_t n_entries) {
-	int err = oriel_backing_begin(backing, n_entries, oriel_virtq_get_map(req->queue->vq));
+	int err = oriel_backing_begin(backing, n_entries, oriel_virtq_get_map(req->queue->ring.vq));
 	if (err == 0) {
 		err = append_entries(req, backing, n_entries);
 	}

@@ -122,7 +122,7 @@ static enum oriel_resp check_and_run(struct oriel_gpu *gpu, struct oriel_request
 	if ((command->needs & ~gpu->features) != 0) {
 		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC, "not negotiated");
 	}
-	if (command->queue != req->queue->index) {
+	if (command->queue != req->queue->ring.index) {
 		return oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC, "on the wrong queue");
 	}
 	uint8_t raw[ORIEL_MAX_REQUEST_SIZE];

@@ -46,8 +46,8 @@ enum oriel_resp oriel_fence_begin(struct oriel_gpu *gpu, struct oriel_request *r
 		req->timeline = &req->queue->timeline;
 	}
 	oriel_timeline_join(req->timeline, req);
-	req->awaits_fence =
-			req->queue->index == VIRTIO_GPU_QUEUE_CONTROL && gpu->contexts.ids.len > 0;
+	req->awaits_fence = req->queue->ring.index == VIRTIO_GPU_QUEUE_CONTROL &&
+			    gpu->contexts.ids.len > 0;
 	return ORIEL_RESP_OK_NODATA;
 }
 

@@ -125,7 +125,7 @@ static void gpu_handle_memory_change(struct oriel_virtio *virtio) {
 	struct oriel_gpu *gpu = gpu_of(virtio);
 	struct oriel_mem_map *map = oriel_memory_hold_map(gpu->memory);
 	for (unsigned int i = 0; i < ORIEL_GPU_N_QUEUES; i++) {
-		oriel_gpu_queue_handle_memory_change(&gpu->queues[i]);
+		oriel_virtio_ring_handle_memory_change(&gpu->queues[i].ring);
 	}
 	oriel_blob_drop_all_dmabufs(gpu);
 	int err = oriel_gpu_3d_begin_memory_change(gpu);
@@ -146,7 +146,7 @@ static void gpu_stop_queue(struct oriel_virtio *virtio, unsigned int queue) {
 }
 
 static int gpu_set_call_fd(struct oriel_virtio *virtio, unsigned int queue, int call_fd) {
-	return oriel_gpu_queue_set_call_fd(&gpu_of(virtio)->queues[queue], call_fd);
+	return oriel_virtio_ring_set_call_fd(&gpu_of(virtio)->queues[queue].ring, call_fd);
 }
 
 static void gpu_kick(struct oriel_virtio *virtio, unsigned int queue) {

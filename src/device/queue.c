@@ -2,14 +2,12 @@
 /* See queue.h. */
 #include "device/queue.h"
 
-#include "base/fd.h"
 #include "device/device.h"
 #include "device/gpu_3d.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 /** How long a queue that stops waits for the renderer: a VMM, and its user, wait for us. */
 #define STOP_PATIENCE_NS 1000000000ull
@@ -17,18 +15,17 @@
 static const char *const names[ORIEL_GPU_N_QUEUES] = { "controlq", "cursorq" };
 
 bool oriel_gpu_queue_is_running(const struct oriel_gpu_queue *queue) {
-	return oriel_virtq_is_started(queue->vq) && !oriel_virtq_is_broken(queue->vq, NULL) &&
-	       !queue->stopping;
+	return oriel_virtio_ring_is_running(&queue->ring);
 }
 
 bool oriel_gpu_queue_is_started(const struct oriel_gpu_queue *queue) {
-	return queue->vq != NULL && oriel_virtq_is_started(queue->vq);
+	return oriel_virtio_ring_is_started(&queue->ring);
 }
 
 void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue) {
 	// A turn shows all that it finished when it ends.
-	if (oriel_gpu_queue_is_started(queue) && !queue->in_turn) {
-		oriel_source_set_pending(queue->turn);
+	if (!queue->in_turn) {
+		oriel_virtio_ring_schedule(&queue->ring);
 	}
 }
 
@@ -54,7 +51,7 @@ static void finish_early(struct oriel_request *req) {
 /** The queue stops, and the renderer did not answer in time. */
 static void run_out_of_patience(void *user) {
 	struct oriel_gpu_queue *queue = user;
-	if (!queue->stopping) {
+	if (!queue->ring.stopping) {
 		return;
 	}
 	// What one of them lets go leaves the list too, so it is walked by what is left.
@@ -68,18 +65,11 @@ static void run_out_of_patience(void *user) {
 
 /** Let go of what a started queue has. Returns the base to go on from. */
 static uint32_t release(struct oriel_gpu_queue *queue) {
-	oriel_source_remove(queue->kick);
-	queue->kick = NULL;
-	oriel_fd_close(&queue->kick_fd);
-	oriel_fd_close(&queue->call_fd);
-	uint32_t base = oriel_virtq_stop(queue->vq);
+	const uint32_t base = oriel_virtio_ring_stop(&queue->ring);
 	free(queue->slots);
 	queue->slots = NULL;
 	queue->current = NULL;
 	queue->n_slots = 0;
-	queue->ring_size = 0;
-	queue->stopping = false;
-	queue->broken_told = false;
 	if (queue->patience != NULL) {
 		oriel_source_set_deadline(queue->patience, 0);
 	}
@@ -93,7 +83,7 @@ static void give_back(struct oriel_gpu_queue *queue, struct oriel_request *req) 
 		oriel_histogram_add(&queue->gpu->counts.fence_latency,
 				oriel_now_ns() - req->begun_ns);
 	}
-	oriel_virtq_push(queue->vq, req->chain_id, req->n_slots, req->written);
+	oriel_virtq_push(queue->ring.vq, req->chain_id, req->n_slots, req->written);
 	oriel_request_end(req);
 	req->is_taken = false;
 	oriel_list_append(&queue->free, &req->link);
@@ -135,7 +125,7 @@ static void begin_request(struct oriel_gpu_queue *queue, const struct oriel_chai
 /** Whether the next request has to wait: for the one before, or for room in the renderer. */
 static bool is_blocked(const struct oriel_gpu_queue *queue) {
 	const struct oriel_gpu *gpu = queue->gpu;
-	return queue->index == VIRTIO_GPU_QUEUE_CONTROL && gpu->renderer3d != NULL &&
+	return queue->ring.index == VIRTIO_GPU_QUEUE_CONTROL && gpu->renderer3d != NULL &&
 	       (gpu->blocked_by != NULL || oriel_renderer3d_is_full(gpu->renderer3d));
 }
 
@@ -146,7 +136,8 @@ static bool is_blocked(const struct oriel_gpu_queue *queue) {
 static bool lets_cursor_first(const struct oriel_gpu_queue *queue) {
 	const struct oriel_gpu_queue *cursor = oriel_gpu_get_cursor_queue(queue->gpu);
 	return queue != cursor && oriel_gpu_queue_is_running(cursor) &&
-	       !oriel_list_is_empty(&cursor->free) && oriel_virtq_count_available(cursor->vq) > 0;
+	       !oriel_list_is_empty(&cursor->free) &&
+	       oriel_virtq_count_available(cursor->ring.vq) > 0;
 }
 
 /** Serve chains until the turn's share is used up. Returns whether there may be more to do. */
@@ -154,7 +145,7 @@ static bool serve(struct oriel_gpu_queue *queue) {
 	uint32_t n_chains = 0;
 	uint32_t n_descs = 0;
 	queue->turn_bytes = ORIEL_TURN_BYTES;
-	oriel_virtq_disable_kicks(queue->vq);
+	oriel_virtq_disable_kicks(queue->ring.vq);
 	while (n_chains < ORIEL_TURN_CHAINS && n_descs < ORIEL_TURN_DESCS &&
 			queue->turn_bytes > 0) {
 		if (queue->current != NULL) {
@@ -162,12 +153,13 @@ static bool serve(struct oriel_gpu_queue *queue) {
 			continue;
 		}
 		// Without a free slot the queue waits: whatever finishes gives it another turn.
-		if (queue->stopping || oriel_list_is_empty(&queue->free) || is_blocked(queue)) {
+		if (queue->ring.stopping || oriel_list_is_empty(&queue->free) ||
+				is_blocked(queue)) {
 			return false;
 		}
 		struct oriel_chain chain;
-		int err = oriel_virtq_pop(queue->vq, &chain);
-		if (err == -EAGAIN && oriel_virtq_enable_kicks(queue->vq)) {
+		int err = oriel_virtq_pop(queue->ring.vq, &chain);
+		if (err == -EAGAIN && oriel_virtq_enable_kicks(queue->ring.vq)) {
 			continue;
 		}
 		if (err < 0) {
@@ -184,59 +176,21 @@ static bool serve(struct oriel_gpu_queue *queue) {
 	return true;
 }
 
-static void publish(struct oriel_gpu_queue *queue) {
-	if (!oriel_virtq_publish(queue->vq)) {
-		return;
-	}
-	struct oriel_virtio_listener *listener = &queue->gpu->base.listener;
-	if (queue->call_fd >= 0) {
-		oriel_eventfd_signal(queue->call_fd);
-	} else if (listener->interrupt != NULL) {
-		listener->interrupt(listener->user, queue->index);
-	}
-}
-
-/** Tell, once, that the ring is broken. Returns whether it was told just now. */
-static bool tell_broken(struct oriel_gpu_queue *queue) {
-	const char *reason;
-	if (queue->broken_told || !oriel_virtq_is_broken(queue->vq, &reason)) {
-		return false;
-	}
-	queue->broken_told = true;
-	if (queue->kick != NULL) {
-		oriel_source_set_events(queue->kick, 0);
-	}
-	oriel_gpu_queue_schedule(queue); // it may be stopping
-	struct oriel_gpu *gpu = queue->gpu;
-	oriel_log_guest(&gpu->log, "%s: broken until reset: %s", queue->name, reason);
-	struct oriel_virtio_listener *listener = &gpu->base.listener;
-	if (listener->handle_needs_reset != NULL) {
-		listener->handle_needs_reset(listener->user, queue->index, reason);
-	}
-	return true;
-}
-
 /** End a stop if all that was popped has gone back. */
 static void complete_stop(struct oriel_gpu_queue *queue) {
-	if (!queue->stopping || oriel_virtq_count_in_flight(queue->vq) > 0) {
+	if (!queue->ring.stopping || oriel_virtq_count_in_flight(queue->ring.vq) > 0) {
 		return;
 	}
-	uint32_t base = release(queue);
-	struct oriel_virtio_listener *listener = &queue->gpu->base.listener;
-	if (listener->handle_queue_stopped != NULL) {
-		listener->handle_queue_stopped(listener->user, queue->index, base);
-	}
+	oriel_virtio_ring_tell_stopped(&queue->ring, release(queue));
 }
 
 uint32_t oriel_gpu_queue_get_depth(const struct oriel_gpu_queue *queue) {
-	return oriel_virtq_count_in_flight(queue->vq) + oriel_virtq_count_available(queue->vq);
+	return oriel_virtq_count_in_flight(queue->ring.vq) +
+	       oriel_virtq_count_available(queue->ring.vq);
 }
 
 static void run_turn(void *user) {
 	struct oriel_gpu_queue *queue = user;
-	if (!oriel_virtq_is_started(queue->vq)) {
-		return;
-	}
 	const uint64_t n_before = queue->n_begun;
 	queue->peak_depth = oriel_max_u32(queue->peak_depth, oriel_gpu_queue_get_depth(queue));
 	queue->in_turn = true;
@@ -244,38 +198,32 @@ static void run_turn(void *user) {
 	queue->n_turns += queue->n_begun != n_before ? 1 : 0;
 	oriel_cursor_run_waiting(queue->gpu);
 	queue->in_turn = false;
-	publish(queue);
+	oriel_virtio_ring_publish(&queue->ring);
 	if (has_more) {
 		oriel_gpu_queue_schedule(queue);
 	}
 	// Whoever is told may do anything to the device, so these come last, and only one of them.
-	if (!tell_broken(queue)) {
+	if (!oriel_virtio_ring_tell_broken(&queue->ring)) {
 		complete_stop(queue);
 	}
-}
-
-static void handle_kick(void *user, int fd, uint32_t events) {
-	(void)events;
-	oriel_eventfd_drain_shared(fd);
-	run_turn(user);
 }
 
 int oriel_gpu_queue_init(struct oriel_gpu_queue *queue, struct oriel_gpu *gpu, unsigned int index) {
 	*queue = (struct oriel_gpu_queue){
 		.gpu = gpu,
-		.index = index,
-		.name = names[index],
-		.kick_fd = -1,
-		.call_fd = -1,
 	};
 	oriel_list_init(&queue->free);
 	oriel_list_init(&queue->in_flight);
 	oriel_list_init(&queue->waiting);
 	oriel_timeline_init(&queue->timeline);
-	int err = oriel_virtq_create(&queue->vq);
-	if (err == 0) {
-		err = oriel_loop_add_deferred(gpu->loop, run_turn, queue, &queue->turn);
-	}
+	const struct oriel_virtio_ring_owner owner = {
+		.virtio = &gpu->base,
+		.loop = gpu->loop,
+		.log = &gpu->log,
+		.run_turn = run_turn,
+		.user = queue,
+	};
+	int err = oriel_virtio_ring_init(&queue->ring, index, names[index], &owner);
 	if (err == 0) {
 		err = oriel_loop_add_timer(gpu->loop, run_out_of_patience, queue, &queue->patience);
 	}
@@ -283,14 +231,11 @@ int oriel_gpu_queue_init(struct oriel_gpu_queue *queue, struct oriel_gpu *gpu, u
 }
 
 void oriel_gpu_queue_finish(struct oriel_gpu_queue *queue) {
-	if (queue->vq != NULL) {
+	if (queue->ring.vq != NULL) {
 		oriel_gpu_queue_reset(queue);
-		oriel_virtq_destroy(queue->vq);
-		queue->vq = NULL;
 	}
-	oriel_source_remove(queue->turn);
+	oriel_virtio_ring_finish(&queue->ring);
 	oriel_source_remove(queue->patience);
-	queue->turn = NULL;
 	queue->patience = NULL;
 }
 
@@ -301,7 +246,6 @@ static int allocate_slots(struct oriel_gpu_queue *queue, uint16_t ring_size) {
 		return -ENOMEM;
 	}
 	queue->n_slots = size;
-	queue->ring_size = ring_size;
 	oriel_list_init(&queue->free);
 	for (uint32_t i = 0; i < size; i++) {
 		oriel_list_append(&queue->free, &queue->slots[i].link);
@@ -309,71 +253,29 @@ static int allocate_slots(struct oriel_gpu_queue *queue, uint16_t ring_size) {
 	return 0;
 }
 
-static int add_kick(struct oriel_gpu_queue *queue, int kick_fd) {
-	if (kick_fd < 0) {
-		return 0;
-	}
-	int err = oriel_fd_dup(kick_fd, &queue->kick_fd);
-	if (err == 0) {
-		err = oriel_loop_add_fd(queue->gpu->loop, queue->kick_fd, EPOLLIN, handle_kick,
-				queue, &queue->kick);
-	}
-	return err;
-}
-
-static int start_virtq(struct oriel_gpu_queue *queue, const struct oriel_virtio_queue *config) {
-	const uint64_t features = queue->gpu->features;
-	struct oriel_virtq_config vq_config = {
-		.size = config->size,
-		.desc_gpa = config->desc_gpa,
-		.driver_gpa = config->driver_gpa,
-		.device_gpa = config->device_gpa,
-		.base = config->base,
-		.event_idx = (features >> ORIEL_VIRTIO_F_EVENT_IDX & 1) != 0,
-		.indirect = (features >> ORIEL_VIRTIO_F_INDIRECT_DESC & 1) != 0,
-		.packed = (features >> ORIEL_VIRTIO_F_RING_PACKED & 1) != 0,
-	};
-	struct oriel_mem_map *map = oriel_memory_hold_map(queue->gpu->memory);
-	int err = oriel_virtq_start(queue->vq, &vq_config, map);
-	oriel_mem_map_release(map);
-	return err;
-}
-
 int oriel_gpu_queue_start(struct oriel_gpu_queue *queue, const struct oriel_virtio_queue *config) {
-	if (oriel_virtq_is_started(queue->vq)) {
+	if (oriel_gpu_queue_is_started(queue)) {
 		return -EBUSY;
 	}
 	int err = allocate_slots(queue, config->size);
 	if (err == 0) {
-		err = add_kick(queue, config->kick_fd);
-	}
-	if (err == 0) {
-		err = oriel_gpu_queue_set_call_fd(queue, config->call_fd);
-	}
-	if (err == 0) {
-		err = start_virtq(queue, config);
+		err = oriel_virtio_ring_start(&queue->ring, config, queue->gpu->features);
 	}
 	if (err < 0) {
 		(void)release(queue);
 		return err;
 	}
 	oriel_gpu_3d_update_clock(queue->gpu);
-	oriel_gpu_queue_schedule(queue); // there may be chains whose kick went to nobody
 	return 0;
 }
 
 void oriel_gpu_queue_stop(struct oriel_gpu_queue *queue) {
-	if (!oriel_virtq_is_started(queue->vq) || queue->stopping) {
+	if (!oriel_virtio_ring_begin_stop(&queue->ring)) {
 		return;
-	}
-	queue->stopping = true;
-	if (queue->kick != NULL) {
-		oriel_source_set_events(queue->kick, 0);
 	}
 	// What waits for a display is answered now, from what is known.
 	oriel_screen_flush_queries(&queue->gpu->screen);
 	oriel_source_set_deadline(queue->patience, oriel_now_ns() + STOP_PATIENCE_NS);
-	oriel_gpu_queue_schedule(queue);
 }
 
 static void drop_all(struct oriel_link *requests) {
@@ -386,29 +288,4 @@ void oriel_gpu_queue_reset(struct oriel_gpu_queue *queue) {
 	drop_all(&queue->in_flight);
 	drop_all(&queue->waiting);
 	(void)release(queue);
-}
-
-int oriel_gpu_queue_set_call_fd(struct oriel_gpu_queue *queue, int call_fd) {
-	int fd = -1;
-	if (call_fd >= 0) {
-		int err = oriel_fd_dup(call_fd, &fd);
-		if (err < 0) {
-			return err;
-		}
-	}
-	oriel_fd_close(&queue->call_fd);
-	queue->call_fd = fd;
-	return 0;
-}
-
-void oriel_gpu_queue_handle_memory_change(struct oriel_gpu_queue *queue) {
-	if (!oriel_virtq_is_started(queue->vq)) {
-		return;
-	}
-	struct oriel_mem_map *map = oriel_memory_hold_map(queue->gpu->memory);
-	int err = oriel_virtq_set_map(queue->vq, map);
-	oriel_mem_map_release(map);
-	if (err < 0) {
-		oriel_gpu_queue_schedule(queue); // the turn tells that it broke
-	}
 }

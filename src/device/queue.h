@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * One of the GPU's two queues: turns, slots, interrupts, stopping.
+ * One of the GPU's two queues: turns, slots, stopping.
  *
  * A kick, or a deferred call when there is more to do, gives the queue a turn: at most
  * ORIEL_TURN_CHAINS chains, ORIEL_TURN_DESCS descriptors, and ORIEL_TURN_BYTES bytes of pixels or
@@ -18,8 +18,7 @@
 #define ORIEL_GPU_QUEUE_H
 
 #include "device/timeline.h"
-#include "oriel/loop.h"
-#include "oriel/virtio.h"
+#include "virtio/ring.h"
 
 /** Requests that a queue has at once, however large its ring is: more wait in the ring. */
 #define ORIEL_MAX_IN_FLIGHT 1024u
@@ -30,27 +29,18 @@
 
 struct oriel_gpu_queue {
 	struct oriel_gpu *gpu;
-	unsigned int index;
-	const char *name; // "controlq", "cursorq"
-	struct oriel_virtq *vq;
-	struct oriel_source *turn;     // deferred; as long as the device
+	struct oriel_virtio_ring ring; // "controlq", "cursorq"
 	struct oriel_source *patience; // timer: while it stops
 
 	// While started.
-	int kick_fd; // -1: none; ours
-	struct oriel_source *kick;
-	int call_fd;                 // -1: none; ours
 	struct oriel_request *slots; // as many as the ring has entries, within the limit
 	uint32_t n_slots;
-	uint32_t ring_size; // entries; 0: stopped
 	struct oriel_link free;
 	struct oriel_link in_flight; // popped and not given back, but for those that wait
 	struct oriel_link waiting;   // UPDATE_CURSORs that wait for the control queue
 	struct oriel_timeline timeline;
 	struct oriel_request *current; // in the middle of its slices, or NULL
 	bool in_turn;
-	bool stopping;
-	bool broken_told;
 
 	// Counts requests that were begun, since the device was made.
 	uint64_t n_begun;
@@ -78,15 +68,8 @@ void oriel_gpu_queue_stop(struct oriel_gpu_queue *queue);
 /** Stop at once, drop all requests, tell nobody. */
 void oriel_gpu_queue_reset(struct oriel_gpu_queue *queue);
 
-/** See oriel_virtio_set_call_fd(). */
-ORIEL_MUST_CHECK
-int oriel_gpu_queue_set_call_fd(struct oriel_gpu_queue *queue, int call_fd);
-
 /** Give the queue a turn soon. A no-op if it is stopped. */
 void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue);
-
-/** Guest memory changed: go over to the new map. */
-void oriel_gpu_queue_handle_memory_change(struct oriel_gpu_queue *queue);
 
 /** A request was finished: give back what its timeline lets go. */
 void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel_request *req);

@@ -182,7 +182,7 @@ static void test_descriptors(void **state) {
 	config.call_fd = call;
 	assert_int_equal(oriel_virtio_start_queue(rig.virtio, RIG_CONTROL, &config), 0);
 	close(call); // ours is another one
-	call = fcntl(rig.gpu->queues[RIG_CONTROL].call_fd, F_DUPFD_CLOEXEC, 0);
+	call = fcntl(rig.gpu->queues[RIG_CONTROL].ring.call_fd, F_DUPFD_CLOEXEC, 0);
 	device_rig_run(&rig);
 	submit_many(&rig, RIG_CONTROL, 2);
 	device_rig_run(&rig);

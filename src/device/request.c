@@ -67,7 +67,7 @@ int oriel_request_keep(struct oriel_request *req) {
 	req->writable = (struct oriel_span_cursor){ .spans = spans, .len = n };
 	req->readable = (struct oriel_span_cursor){ 0 };
 	req->n_readable_bytes = 0;
-	req->map = oriel_mem_map_hold(oriel_virtq_get_map(req->queue->vq));
+	req->map = oriel_mem_map_hold(oriel_virtq_get_map(req->queue->ring.vq));
 	return 0;
 }
 
@@ -167,7 +167,7 @@ enum oriel_resp oriel_request_fail(struct oriel_request *req, enum oriel_resp re
 	va_start(args, format);
 	vsnprintf(reason, sizeof(reason), format, args);
 	va_end(args);
-	oriel_log_guest(&req->queue->gpu->log, "%s: %s: %s", req->queue->name,
+	oriel_log_guest(&req->queue->gpu->log, "%s: %s: %s", req->queue->ring.name,
 			req->command != NULL ? req->command->name : "request", reason);
 	return resp;
 }

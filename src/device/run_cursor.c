@@ -119,7 +119,7 @@ enum oriel_resp oriel_run_update_cursor(struct oriel_gpu *gpu, struct oriel_requ
 	}
 	const struct oriel_gpu_queue *control = oriel_gpu_get_control_queue(gpu);
 	req->cursor.cmd = cmd;
-	req->cursor.ticket = control->n_begun + oriel_virtq_count_available(control->vq);
+	req->cursor.ticket = control->n_begun + oriel_virtq_count_available(control->ring.vq);
 	bool waits = !is_due(gpu, req->cursor.ticket) || !oriel_list_is_empty(&req->queue->waiting);
 	if (!waits || oriel_request_keep(req) < 0) {
 		return update(gpu, req);

@@ -78,7 +78,7 @@ static void fill_memory(const struct oriel_gpu *gpu, struct oriel_gpu_statistics
 static bool is_running(const struct oriel_gpu *gpu) {
 	bool is = false;
 	for (unsigned int i = 0; i < ORIEL_GPU_N_QUEUES; i++) {
-		is = is || oriel_virtq_is_started(gpu->queues[i].vq);
+		is = is || oriel_gpu_queue_is_started(&gpu->queues[i]);
 	}
 	return is;
 }
@@ -111,10 +111,10 @@ bool oriel_gpu_get_queue_statistics(const struct oriel_gpu *gpu, uint32_t index,
 	}
 	const struct oriel_gpu_queue *queue = &gpu->queues[index];
 	const struct oriel_gpu_queue_statistics all = {
-		.name = queue->name,
+		.name = queue->ring.name,
 		.is_running = oriel_gpu_queue_is_running(queue),
-		.is_broken = oriel_virtq_is_broken(queue->vq, NULL),
-		.ring_size = queue->ring_size,
+		.is_broken = oriel_virtq_is_broken(queue->ring.vq, NULL),
+		.ring_size = queue->ring.size,
 		.depth = oriel_gpu_queue_get_depth(queue),
 		.peak_depth = queue->peak_depth,
 		.n_requests = queue->n_begun,

@@ -30,7 +30,7 @@ static struct oriel_input *input_of(struct oriel_virtio *virtio) {
 }
 
 static void schedule(struct oriel_input *input) {
-	oriel_input_queue_schedule(&input->queues[VIRTIO_INPUT_QUEUE_EVENT]);
+	oriel_virtio_ring_schedule(&input->queues[VIRTIO_INPUT_QUEUE_EVENT].ring);
 }
 
 /*
@@ -236,7 +236,7 @@ static void input_handle_memory_change(struct oriel_virtio *virtio) {
 static int input_start_queue(struct oriel_virtio *virtio, unsigned int queue,
 		const struct oriel_virtio_queue *config) {
 	struct oriel_input *input = input_of(virtio);
-	int err = oriel_input_queue_start(&input->queues[queue], config);
+	int err = oriel_virtio_ring_start(&input->queues[queue].ring, config, input->features);
 	if (err == 0 && queue == VIRTIO_INPUT_QUEUE_EVENT) {
 		input->has_driver = true;
 	}
@@ -244,15 +244,15 @@ static int input_start_queue(struct oriel_virtio *virtio, unsigned int queue,
 }
 
 static void input_stop_queue(struct oriel_virtio *virtio, unsigned int queue) {
-	oriel_input_queue_stop(&input_of(virtio)->queues[queue]);
+	(void)oriel_virtio_ring_begin_stop(&input_of(virtio)->queues[queue].ring);
 }
 
 static int input_set_call_fd(struct oriel_virtio *virtio, unsigned int queue, int call_fd) {
-	return oriel_input_queue_set_call_fd(&input_of(virtio)->queues[queue], call_fd);
+	return oriel_virtio_ring_set_call_fd(&input_of(virtio)->queues[queue].ring, call_fd);
 }
 
 static void input_kick(struct oriel_virtio *virtio, unsigned int queue) {
-	oriel_input_queue_schedule(&input_of(virtio)->queues[queue]);
+	oriel_virtio_ring_schedule(&input_of(virtio)->queues[queue].ring);
 }
 
 static void input_reset(struct oriel_virtio *virtio) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * One of an input device's two queues: turns, interrupts, stopping.
+ * One of an input device's two queues: turns, and what goes into buffers.
  *
  * The event queue has the guest's empty buffers. They stay in the ring until there are enough for a
  * whole report; then each gets one event, and all are shown to the guest at once. While nothing is
@@ -20,7 +20,7 @@
 
 #include "input/report.h"
 #include "mem/span.h"
-#include "virtq/virtq.h"
+#include "virtio/ring.h"
 
 /** Chains of the status queue, and reports, in one turn. */
 #define ORIEL_INPUT_TURN_CHAINS 64u
@@ -38,19 +38,9 @@ struct oriel_input_buffer {
 
 struct oriel_input_queue {
 	struct oriel_input *input;
-	unsigned int index;
-	struct oriel_virtq *vq;
-	struct oriel_source *turn; // deferred; as long as the device
+	struct oriel_virtio_ring ring; // "eventq", "statusq"
 
-	// While started.
-	uint16_t size;
-	int kick_fd; // -1: none; ours
-	struct oriel_source *kick;
-	int call_fd; // -1: none; ours
-	bool stopping;
-	bool broken_told;
-
-	// The event queue's.
+	// The event queue's, while started.
 	struct oriel_input_buffer in_hand[ORIEL_INPUT_REPORT_EVENTS];
 	uint32_t n_in_hand;
 };
@@ -63,23 +53,8 @@ int oriel_input_queue_init(struct oriel_input_queue *queue, struct oriel_input *
 /** Drop everything and free. Also for one whose init failed, or that is all zeros. */
 void oriel_input_queue_finish(struct oriel_input_queue *queue);
 
-/** See oriel_virtio_start_queue(). */
-ORIEL_MUST_CHECK
-int oriel_input_queue_start(struct oriel_input_queue *queue,
-		const struct oriel_virtio_queue *config);
-
-/** See oriel_virtio_stop_queue(). The transport is told from a later turn. */
-void oriel_input_queue_stop(struct oriel_input_queue *queue);
-
 /** Stop at once, tell nobody. */
 void oriel_input_queue_reset(struct oriel_input_queue *queue);
-
-/** See oriel_virtio_set_call_fd(). */
-ORIEL_MUST_CHECK
-int oriel_input_queue_set_call_fd(struct oriel_input_queue *queue, int call_fd);
-
-/** Give the queue a turn soon. A no-op if it is stopped. */
-void oriel_input_queue_schedule(struct oriel_input_queue *queue);
 
 /** Guest memory changed: go over to the new map. */
 void oriel_input_queue_handle_memory_change(struct oriel_input_queue *queue);
