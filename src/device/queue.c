@@ -54,6 +54,8 @@ static void run_out_of_patience(void *user) {
 	if (!queue->ring.stopping) {
 		return;
 	}
+	queue->is_out_of_patience = true;
+	oriel_gpu_queue_schedule(queue); // for UPDATE_CURSORs that wait
 	// What one of them lets go leaves the list too, so it is walked by what is left.
 	for (uint32_t i = 0; i < queue->n_slots; i++) {
 		struct oriel_request *req = &queue->slots[i];
@@ -69,6 +71,7 @@ static uint32_t release(struct oriel_gpu_queue *queue) {
 	free(queue->slots);
 	queue->slots = NULL;
 	queue->current = NULL;
+	queue->is_out_of_patience = false;
 	queue->n_slots = 0;
 	if (queue->patience != NULL) {
 		oriel_source_set_deadline(queue->patience, 0);

@@ -186,6 +186,32 @@ static void test_cursor_image_that_was_refused(void **state) {
 	finish(&f);
 }
 
+/** A cursor queue that is to stop does not wait for ever for a renderer that hangs. */
+static void test_stop_with_cursors_that_are_read(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	assert_int_equal(device_rig_type(&f.rig, gpu_create_3d(1, 1, 64, 64)), OK);
+	f.renderer.is_prompt = false;
+	const struct gpu_command cmd = gpu_update_cursor(0, 1, 0, 0);
+	for (uint32_t i = 0; i <= ORIEL_READBACK_CURSORS; i++) {
+		(void)device_rig_submit(&f.rig, RIG_CURSOR, &cmd);
+	}
+	device_rig_kick(&f.rig, RIG_CURSOR);
+	device_rig_run(&f.rig);
+	assert_int_equal(device_rig_collect_all(&f.rig, RIG_CURSOR), ORIEL_READBACK_CURSORS);
+	oriel_virtio_stop_queue(f.rig.virtio, RIG_CURSOR);
+	device_rig_run(&f.rig);
+	assert_int_equal(f.rig.told[RIG_CURSOR].n_stopped, 0);
+	oriel_source_set_deadline(f.rig.gpu->queues[RIG_CURSOR].patience, 1); // it is over
+	device_rig_run(&f.rig);
+	assert_int_equal(f.rig.told[RIG_CURSOR].n_stopped, 1);
+	struct rig_reply reply;
+	assert_true(device_rig_collect(&f.rig, RIG_CURSOR, &reply));
+	assert_int_equal(reply.hdr.type, UNSPEC);
+	finish(&f);
+}
+
 /** A 2D resource gets its twin when a context that has it submits, and not before. */
 static void test_twin(void **state) {
 	(void)state;
@@ -286,6 +312,7 @@ int main(void) {
 		cmocka_unit_test(test_image_that_cannot_be_sealed),
 		cmocka_unit_test(test_images_go_without_memory),
 		cmocka_unit_test(test_cursor_image_that_was_refused),
+		cmocka_unit_test(test_stop_with_cursors_that_are_read),
 		cmocka_unit_test(test_twin),
 		cmocka_unit_test(test_twin_without_picture),
 		cmocka_unit_test(test_refused_twin),

@@ -77,20 +77,24 @@ static enum oriel_resp update(struct oriel_gpu *gpu, struct oriel_request *req) 
 				"resource %" PRIu32 ": %s", cmd->resource_id,
 				err == -EINVAL   ? "a cursor has 64x64 pixels"
 				: err == -ENOMEM ? "no memory"
+				: err == -EAGAIN ? "the renderer takes too long"
 						 : "no backing, or it is lost");
 	}
 	return ORIEL_RESP_OK_NODATA;
 }
 
-/** Whether all control requests up to this one have been begun, or never will be, and there is
- * room to read a cursor back. */
+/**
+ * Whether all control requests up to this one have been begun, or never will be, and there is room
+ * to read a cursor back. A queue that is to stop does not wait for ever.
+ */
 static bool is_due(struct oriel_gpu *gpu, uint64_t ticket) {
 	const struct oriel_gpu_queue *control = oriel_gpu_get_control_queue(gpu);
+	const struct oriel_gpu_queue *cursor = oriel_gpu_get_cursor_queue(gpu);
 	if (gpu->readback.n_pending_cursors == ORIEL_READBACK_CURSORS) {
-		return false;
+		return cursor->is_out_of_patience;
 	}
 	return control->n_begun >= ticket || !oriel_gpu_queue_is_running(control) ||
-	       !oriel_gpu_queue_is_running(oriel_gpu_get_cursor_queue(gpu));
+	       !oriel_gpu_queue_is_running(cursor);
 }
 
 void oriel_cursor_run_waiting(struct oriel_gpu *gpu) {
