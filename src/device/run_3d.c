@@ -65,7 +65,7 @@ enum oriel_resp oriel_run_create_3d(struct oriel_gpu *gpu, struct oriel_request 
 				"id %" PRIu32 " is %s", id, id == 0 ? "not allowed" : "taken");
 	}
 	struct oriel_work *work;
-	if (oriel_work_create(gpu, ORIEL_RENDER3D_CREATE_RESOURCE, &work) < 0) {
+	if (oriel_work_create_for(req, ORIEL_RENDER3D_CREATE_RESOURCE, &work) < 0) {
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
 	struct oriel_resource *res;
@@ -141,7 +141,7 @@ static enum oriel_resp run_transfer(struct oriel_gpu *gpu, struct oriel_request 
 	if (!res->is_3d && oriel_twin_make(gpu, res) < 0) {
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
-	if (oriel_work_create(gpu, type, &work) < 0) {
+	if (oriel_work_create_for(req, type, &work) < 0) {
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
 	if (type == ORIEL_RENDER3D_TRANSFER_TO_HOST) {

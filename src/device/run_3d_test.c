@@ -5,6 +5,7 @@
  */
 #include "device/device.h"
 
+#include "fixture/fail_alloc.h"
 #include "fixture/rig_3d.h"
 
 /** SPEC-262, H-213: nothing of 3D without VIRGL, and VIRGL only with a renderer. */
@@ -265,6 +266,52 @@ static void test_host_blob(void **state) {
 	finish(&f);
 }
 
+/** Have a command fail for lack of memory at each allocation, and then succeed. */
+static void fail_each(struct fixture *f, struct gpu_command cmd, const char *name) {
+	const struct rig_chain chain = { RIG_ROOM, 5 }; // a response in so many pieces takes memory
+	uint32_t n_failed = 0;
+	for (size_t n = 1;; n++) {
+		const struct oriel_gpu_statistics before = device_rig_statistics(&f->rig);
+		const size_t n_ops = f->renderer.n_ops;
+		fail_alloc_at(n);
+		const uint32_t type = device_rig_call_as(&f->rig, RIG_CONTROL, cmd.bytes, cmd.size,
+				&chain)
+						      .hdr.type;
+		const bool has_failed = fail_alloc_has_failed();
+		fail_alloc_at(0);
+		CHECK(type == (has_failed ? (uint32_t)TOO_MUCH : (uint32_t)OK), "%s: %zu: 0x%x",
+				name, n, type);
+		if (!has_failed) {
+			break;
+		}
+		n_failed++;
+		const struct oriel_gpu_statistics after = device_rig_statistics(&f->rig);
+		CHECK(after.n_resources == before.n_resources, "%s: %zu: resources", name, n);
+		CHECK(after.n_contexts == before.n_contexts, "%s: %zu: contexts", name, n);
+		CHECK(after.backing_memory == before.backing_memory, "%s: %zu: backing", name, n);
+		CHECK(after.memory_3d == before.memory_3d, "%s: %zu: 3D", name, n);
+		CHECK(f->renderer.n_ops == n_ops, "%s: %zu: the renderer was told", name, n);
+	}
+	CHECK(n_failed > 0, "%s: needs no memory", name);
+}
+
+/** What fails for lack of memory has not been done, neither here nor in the renderer. */
+static void test_no_memory(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	const struct oriel_mem_entry entry = {
+		fake_guest_alloc(&f.rig.guest, SIDE * SIDE * 4, 4096), SIDE * SIDE * 4
+	};
+	fail_each(&f, gpu_ctx_create(2, 0, "x"), "CTX_CREATE");
+	fail_each(&f, gpu_create_3d(1, 2, SIDE, SIDE), "CREATE_3D");
+	fail_each(&f, gpu_attach(1, &entry, 1, 1), "ATTACH_BACKING");
+	fail_each(&f, gpu_detach(1), "DETACH_BACKING");
+	fail_each(&f, gpu_unref(1), "UNREF");
+	fail_each(&f, gpu_ctx_destroy(2), "CTX_DESTROY");
+	finish(&f);
+}
+
 /** H-215: pending requests are answered; 3D is lost, 2D and its picture are not. */
 static void test_loss(void **state) {
 	(void)state;
@@ -363,6 +410,7 @@ int main(void) {
 		cmocka_unit_test(test_create_3d),
 		cmocka_unit_test(test_empty_backing),
 		cmocka_unit_test(test_host_blob),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_memory_change),

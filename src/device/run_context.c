@@ -113,7 +113,7 @@ enum oriel_resp oriel_run_ctx_create(struct oriel_gpu *gpu, struct oriel_request
 	}
 	struct oriel_work *work;
 	struct oriel_context *ctx;
-	if (oriel_work_create(gpu, ORIEL_RENDER3D_CREATE_CONTEXT, &work) < 0) {
+	if (oriel_work_create_for(req, ORIEL_RENDER3D_CREATE_CONTEXT, &work) < 0) {
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
 	if (oriel_context_create(&gpu->contexts, id, &ctx) < 0) {
@@ -136,7 +136,7 @@ static enum oriel_resp begin_work(struct oriel_gpu *gpu, struct oriel_request *r
 	if (ctx == NULL) {
 		return fail_no_context(req);
 	}
-	if (oriel_work_create(gpu, type, ret) < 0) {
+	if (oriel_work_create_for(req, type, ret) < 0) {
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
 	(*ret)->ctx = oriel_context_hold(ctx);

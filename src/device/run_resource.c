@@ -57,9 +57,9 @@ static bool is_in_renderer(const struct oriel_resource *res) {
 }
 
 /** Work after which the renderer does not touch the resource's backing any more. */
-static int begin_giving_back(struct oriel_gpu *gpu, const struct oriel_resource *res,
+static int begin_giving_back(struct oriel_request *req, const struct oriel_resource *res,
 		enum oriel_render3d_type type, struct oriel_work **ret) {
-	int err = oriel_work_create(gpu, type, ret);
+	int err = oriel_work_create_for(req, type, ret);
 	if (err < 0) {
 		return err;
 	}
@@ -81,7 +81,7 @@ enum oriel_resp oriel_run_unref(struct oriel_gpu *gpu, struct oriel_request *req
 	}
 	struct oriel_work *work = NULL;
 	if (is_in_renderer(res) &&
-			begin_giving_back(gpu, res, ORIEL_RENDER3D_UNREF_RESOURCE, &work) < 0) {
+			begin_giving_back(req, res, ORIEL_RENDER3D_UNREF_RESOURCE, &work) < 0) {
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
 	const oriel_work_done_fn done = get_done(res);
@@ -113,7 +113,7 @@ enum oriel_resp oriel_run_attach_backing(struct oriel_gpu *gpu, struct oriel_req
 		return resp;
 	}
 	struct oriel_work *work;
-	if (oriel_work_create(gpu, ORIEL_RENDER3D_ATTACH_BACKING, &work) < 0) {
+	if (oriel_work_create_for(req, ORIEL_RENDER3D_ATTACH_BACKING, &work) < 0) {
 		oriel_backing_detach(&res->backing);
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
@@ -141,7 +141,7 @@ enum oriel_resp oriel_run_detach_backing(struct oriel_gpu *gpu, struct oriel_req
 	}
 	struct oriel_work *work = NULL;
 	if (is_in_renderer(res) &&
-			begin_giving_back(gpu, res, ORIEL_RENDER3D_DETACH_BACKING, &work) < 0) {
+			begin_giving_back(req, res, ORIEL_RENDER3D_DETACH_BACKING, &work) < 0) {
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
 	oriel_backing_detach(&res->backing);

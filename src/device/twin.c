@@ -201,9 +201,10 @@ void oriel_twin_finish_request(struct oriel_work *work, int err) {
 enum oriel_resp oriel_twin_transfer(struct oriel_request *req, const struct oriel_rect *rect,
 		uint64_t offset) {
 	struct oriel_work *work;
-	if (begin(req->queue->gpu, ORIEL_RENDER3D_TRANSFER_TO_HOST, req->res, &work) < 0) {
+	if (oriel_work_create_for(req, ORIEL_RENDER3D_TRANSFER_TO_HOST, &work) < 0) {
 		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
 	}
+	work->op.resource_id = req->res->id;
 	fill_transfer(&work->op, req->res, rect, offset);
 	work->map = oriel_mem_map_hold(req->res->backing.map);
 	return oriel_work_submit_for(work, req,

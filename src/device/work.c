@@ -116,17 +116,23 @@ void oriel_work_submit(struct oriel_work *work) {
 	oriel_renderer3d_submit(gpu->renderer3d, &work->op);
 }
 
-enum oriel_resp oriel_work_submit_for(struct oriel_work *work, struct oriel_request *req,
-		oriel_work_done_fn done) {
+int oriel_work_create_for(struct oriel_request *req, enum oriel_render3d_type type,
+		struct oriel_work **ret) {
 	// A command buffer is read during submit, out of a chain that keeping lets go of.
 	const struct oriel_span_cursor readable = req->readable;
-	if (oriel_request_keep(req) < 0) {
-		oriel_work_discard(work);
-		return ORIEL_RESP_ERR_OUT_OF_MEMORY;
+	int err = oriel_request_keep(req);
+	if (err == 0) {
+		err = oriel_work_create(req->queue->gpu, type, ret);
 	}
-	if (work->op.type == ORIEL_RENDER3D_SUBMIT) {
-		work->op.commands.bytes = readable;
+	if (err == 0 && type == ORIEL_RENDER3D_SUBMIT) {
+		(*ret)->op.commands.bytes = readable;
 	}
+	return err;
+}
+
+enum oriel_resp oriel_work_submit_for(struct oriel_work *work, struct oriel_request *req,
+		oriel_work_done_fn done) {
+	assert(req->map != NULL); // it was kept
 	work->req = req;
 	work->done = done;
 	req->work = work;

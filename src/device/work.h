@@ -64,6 +64,15 @@ int oriel_work_create(struct oriel_gpu *gpu, enum oriel_render3d_type type,
 		struct oriel_work **ret);
 
 /**
+ * The same for a request, to be submitted with oriel_work_submit_for(); a SUBMIT has what is left
+ * to read of it as its commands. The request is kept, so that nothing can fail any more when the
+ * device has done its part.
+ */
+ORIEL_MUST_CHECK
+int oriel_work_create_for(struct oriel_request *req, enum oriel_render3d_type type,
+		struct oriel_work **ret);
+
+/**
  * Two that need no memory, for what must be said whatever happens. They are back when the second,
  * ret[1], is, which must be submitted last. Returns whether they were not in use.
  */
@@ -74,11 +83,7 @@ void oriel_work_discard(struct oriel_work *work);
 /** Submit: work is the renderer's until it came back, which may be at once, and gone then. */
 void oriel_work_submit(struct oriel_work *work);
 
-/**
- * Submit for a request, which done finishes: keeps the request first.
- *
- * Returns ORIEL_RESP_PENDING, or the response if it cannot be kept, with the work discarded.
- */
+/** Submit for the request that it was created for, which done finishes. Returns PENDING. */
 enum oriel_resp oriel_work_submit_for(struct oriel_work *work, struct oriel_request *req,
 		oriel_work_done_fn done);
 
