@@ -125,7 +125,12 @@ static enum oriel_resp show_blob(struct oriel_gpu *gpu, struct oriel_request *re
 	}
 	const struct oriel_blob_layout layout = { format, cmd->rect, cmd->offsets[0],
 		cmd->strides[0] };
+	const uint64_t n_before = gpu->udmabuf.n_tried;
 	int err = oriel_blob_show(gpu, cmd->scanout_id, res, &layout);
+	// To look for the pages of a new dma-buf takes long as well: it is the turn's last thing,
+	// but for small ones.
+	uint64_t *share = &req->queue->turn_bytes;
+	*share -= oriel_min_u64(*share, gpu->udmabuf.n_tried - n_before);
 	if (err < 0) {
 		return oriel_request_fail(req, oriel_resp_from_error(err),
 				"scanout %" PRIu32 ": resource %" PRIu32

@@ -162,8 +162,8 @@ static bool fits(const struct oriel_resource *blob, const struct oriel_udmabuf_p
 	       blob->dmabuf_start == picture->start;
 }
 
-struct oriel_dmabuf *oriel_udmabuf_get(const struct oriel_udmabuf *udmabuf,
-		struct oriel_resource *blob, const struct oriel_udmabuf_picture *picture) {
+struct oriel_dmabuf *oriel_udmabuf_get(struct oriel_udmabuf *udmabuf, struct oriel_resource *blob,
+		const struct oriel_udmabuf_picture *picture) {
 	if (blob->dmabuf != NULL && fits(blob, picture)) {
 		return blob->dmabuf;
 	}
@@ -171,6 +171,7 @@ struct oriel_dmabuf *oriel_udmabuf_get(const struct oriel_udmabuf *udmabuf,
 	if (udmabuf->fd < 0 || blob->backing.lost) {
 		return NULL;
 	}
+	udmabuf->n_tried += picture->height * picture->stride;
 	struct oriel_dmabuf *dmabuf = NULL;
 	if (create(udmabuf, blob, picture, &dmabuf) < 0 ||
 			oriel_resource_set_dmabuf_take(blob, dmabuf) < 0) {

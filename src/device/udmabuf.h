@@ -22,6 +22,7 @@ typedef int (*oriel_udmabuf_create_fn)(int fd, struct udmabuf_create_list *list,
 struct oriel_udmabuf {
 	int fd; // of /dev/udmabuf; -1: there is none
 	oriel_udmabuf_create_fn create;
+	uint64_t n_tried; // bytes of all pictures that the kernel was asked for
 };
 
 /** A picture in a blob. */
@@ -44,7 +45,7 @@ void oriel_udmabuf_set_take(struct oriel_udmabuf *udmabuf, int fd);
  *
  * Returns NULL if there can be none.
  */
-struct oriel_dmabuf *oriel_udmabuf_get(const struct oriel_udmabuf *udmabuf,
-		struct oriel_resource *blob, const struct oriel_udmabuf_picture *picture);
+struct oriel_dmabuf *oriel_udmabuf_get(struct oriel_udmabuf *udmabuf, struct oriel_resource *blob,
+		const struct oriel_udmabuf_picture *picture);
 
 #endif

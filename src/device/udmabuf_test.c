@@ -125,17 +125,23 @@ static void make_plain_blob(struct fixture *f, uint32_t id) {
 	make_blob(f, id, &entry, 1);
 }
 
-static uint32_t show(struct fixture *f, uint32_t scanout_id, uint32_t id, struct oriel_rect rect) {
+/** Show rect of a picture that is as large as all of a blob. */
+static struct gpu_command show_part(uint32_t scanout_id, uint32_t id, struct oriel_rect rect,
+		const struct oriel_rect *all, uint32_t stride) {
 	const struct oriel_cmd_set_scanout_blob cmd = {
 		.rect = rect,
 		.scanout_id = scanout_id,
 		.resource_id = id,
-		.width = WIDTH,
-		.height = HEIGHT,
+		.width = all->width,
+		.height = all->height,
 		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
-		.strides = { STRIDE },
+		.strides = { stride },
 	};
-	return device_rig_type(&f->rig, gpu_set_scanout_blob(&cmd));
+	return gpu_set_scanout_blob(&cmd);
+}
+
+static uint32_t show(struct fixture *f, uint32_t scanout_id, uint32_t id, struct oriel_rect rect) {
+	return device_rig_type(&f->rig, show_part(scanout_id, id, rect, &whole, STRIDE));
 }
 
 static uint32_t flush(struct fixture *f, struct oriel_rect rect) {
@@ -269,6 +275,8 @@ static void test_flush_while_pixels_are_wanted(void **state) {
 #define BIG_HEIGHT (3u * ORIEL_TURN_BYTES / PAGE)
 #define BIG_SIZE (BIG_HEIGHT * PAGE)
 
+static const struct oriel_rect big = { 0, 0, BIG_WIDTH, BIG_HEIGHT };
+
 /** Show a blob of three turns' pixels on scanout 0, which has none of them. Returns them. */
 static const uint8_t *show_big_blob(struct fixture *f) {
 	const int fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -276,9 +284,8 @@ static const uint8_t *show_big_blob(struct fixture *f) {
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 	uint8_t *bytes = mmap(NULL, BIG_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(bytes != MAP_FAILED);
-	int err = oriel_memory_add_region_take(oriel_virtio_get_memory(f->rig.virtio), BIG_GPA,
-			BIG_SIZE, 0, fd);
-	assert_int_equal(err, 0);
+	struct oriel_memory *memory = oriel_virtio_get_memory(f->rig.virtio);
+	assert_int_equal(oriel_memory_add_region_take(memory, BIG_GPA, BIG_SIZE, 0, fd), 0);
 	oriel_virtio_handle_memory_change(f->rig.virtio);
 	const struct oriel_cmd_create_blob blob = { .resource_id = BLOB,
 		.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
@@ -286,15 +293,9 @@ static const uint8_t *show_big_blob(struct fixture *f) {
 		.size = BIG_SIZE };
 	const struct oriel_mem_entry entry = { BIG_GPA, BIG_SIZE };
 	assert_int_equal(device_rig_type(&f->rig, gpu_create_blob(&blob, &entry, 1)), OK);
-	const struct oriel_cmd_set_scanout_blob cmd = { .rect = { 0, 0, BIG_WIDTH, BIG_HEIGHT },
-		.resource_id = BLOB,
-		.width = BIG_WIDTH,
-		.height = BIG_HEIGHT,
-		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
-		.strides = { PAGE } };
-	assert_int_equal(device_rig_type(&f->rig, gpu_set_scanout_blob(&cmd)), OK);
+	assert_int_equal(device_rig_type(&f->rig, show_part(0, BLOB, big, &big, PAGE)), OK);
 	memset(bytes, 0x5a, BIG_SIZE);
-	assert_int_equal(flush(f, cmd.rect), OK);
+	assert_int_equal(flush(f, big), OK);
 	assert_true(get_scanout(f, 0)->is_behind);
 	return bytes;
 }
@@ -318,7 +319,6 @@ static void test_fetch_in_slices(void **state) {
 	const uint8_t *bytes = show_big_blob(&f);
 	fake_display_forget(&f.rig.display);
 	oriel_screen_fetch_pixels(&f.rig.gpu->screen, 0);
-	assert_int_equal(count_turns(&f, bytes), 0);
 	for (uint32_t i = 1; i <= 2; i++) {
 		device_rig_dispatch(&f.rig);
 		assert_int_equal(count_turns(&f, bytes), i);
@@ -364,6 +364,26 @@ static void test_detach_in_slices(void **state) {
 	assert_int_equal(device_rig_collect_all(&f.rig, RIG_CONTROL), 1);
 	assert_null(get_scanout(&f, 0)->dmabuf);
 	assert_int_equal(device_rig_type(&f.rig, gpu_detach(BLOB)), VIRTIO_GPU_RESP_ERR_UNSPEC);
+	finish(&f);
+	munmap((void *)(uintptr_t)bytes, BIG_SIZE);
+}
+
+/** To make a large dma-buf uses up the turn. */
+static void test_the_share_of_a_turn(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f, F_SEAL_SHRINK);
+	const uint8_t *bytes = show_big_blob(&f);
+	for (uint32_t i = 0; i < 6; i++) {
+		const struct oriel_rect part = { 0, 0, BIG_WIDTH, BIG_HEIGHT - 1 - i % 2 };
+		const struct gpu_command cmd = show_part(0, BLOB, part, &big, PAGE);
+		(void)device_rig_submit(&f.rig, RIG_CONTROL, &cmd);
+	}
+	device_rig_kick(&f.rig, RIG_CONTROL);
+	for (uint32_t i = 0; i < 6; i++) {
+		device_rig_dispatch(&f.rig);
+		assert_int_equal(device_rig_collect_all(&f.rig, RIG_CONTROL), 1);
+	}
 	finish(&f);
 	munmap((void *)(uintptr_t)bytes, BIG_SIZE);
 }
@@ -566,6 +586,7 @@ int main(void) {
 		cmocka_unit_test(test_flush_while_pixels_are_wanted),
 		cmocka_unit_test(test_fetch_in_slices),
 		cmocka_unit_test(test_detach_in_slices),
+		cmocka_unit_test(test_the_share_of_a_turn),
 		cmocka_unit_test(test_flips),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_what_is_gathered),
