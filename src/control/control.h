@@ -6,8 +6,9 @@
  * Theory of operation. A client sends requests, one JSON object a line, and gets one line for each,
  * in order. At most one reply of a client waits to be taken by its socket; until then nothing more
  * is read from it, so a client costs a line and a reply, however fast it asks and however slowly
- * it reads. One request is answered in a turn, and the loop's other sources have theirs between
- * two. Whoever takes too long with a line, with a reply or with the next request is disconnected.
+ * it reads. One request is answered in a turn, of whichever client's it is, and the loop's other
+ * sources have theirs between two. Whoever takes too long with a line, with a reply or with the
+ * next request is disconnected.
  *
  *   server.c    connections, lines, deadlines
  *   request.c   a line becomes a request: pure

@@ -46,8 +46,9 @@ struct oriel_control {
 	struct oriel_rate_limit log_limit;
 	uint64_t started_ns;
 	struct client *clients[ORIEL_CONTROL_MAX_CLIENTS]; // NULL: free
+	size_t next;                                       // of them, to be answered
 	struct oriel_source *timer;                        // for the earliest deadline
-	struct oriel_source *more;                         // deferred: lines that wait
+	struct oriel_source *answer;                       // deferred: lines that wait
 };
 
 bool oriel_control_is_built(void) {
@@ -192,58 +193,69 @@ static int receive(struct client *client) {
 	return 0;
 }
 
-/** Wait for what the client can do next. */
-static void wait_for_more(struct client *client, size_t line_size) {
-	const bool reads = client->reply == NULL && !client->has_ended && line_size == 0;
-	oriel_source_set_events(client->source,
-			(reads ? (uint32_t)EPOLLIN : 0) |
-					(client->reply != NULL ? (uint32_t)EPOLLOUT : 0));
-	if (client->reply == NULL && line_size > 0) {
-		oriel_source_set_pending(client->control->more);
-	}
-	arm(client->control);
+/** Whether a line can be answered; *ret_size is its size with the newline. */
+static bool has_request(struct client *client, size_t *ret_size) {
+	*ret_size = client->reply == NULL ? find_line(client) : 0;
+	return *ret_size > 0;
 }
 
-/** A turn: send, answer one line, read once if there is none. The client may be gone after this. */
-static void client_run(struct client *client, bool is_readable) {
+/** Wait for what the client can do next. It may be gone after this. */
+static void wait_for_more(struct client *client, int err) {
 	struct oriel_control *control = client->control;
-	int err = client->reply != NULL ? send_reply(client) : 0;
-	size_t line_size = err == 0 && client->reply == NULL ? find_line(client) : 0;
-	if (err == 0 && client->reply == NULL && line_size == 0 && is_readable &&
-			!client->has_ended) {
-		err = receive(client);
-		err = err == -EAGAIN ? 0 : err;
-		line_size = err == 0 ? find_line(client) : 0;
-	}
-	if (err == 0 && client->reply == NULL && line_size > 0) {
-		err = answer(client, line_size);
-		line_size = err == 0 ? find_line(client) : 0;
-	}
-	if (err == 0 && line_size == 0 && client->size >= ORIEL_CONTROL_MAX_LINE) {
+	size_t line_size;
+	const bool asks = err == 0 && has_request(client, &line_size);
+	if (err == 0 && client->reply == NULL && !asks && client->size >= ORIEL_CONTROL_MAX_LINE) {
 		refuse(client, true);
-		arm(control);
-		return;
-	}
-	// What it began and never ended is nobody's request.
-	if (err < 0 || (client->has_ended && client->reply == NULL && line_size == 0)) {
-		client_destroy(client);
-		arm(control);
-		return;
-	}
-	wait_for_more(client, line_size);
-}
-
-static void handle_socket(void *user, int fd, uint32_t events) {
-	(void)fd;
-	client_run(user, (events & ~(uint32_t)EPOLLOUT) != 0);
-}
-
-static void handle_more(void *user) {
-	struct oriel_control *control = user;
-	for (size_t i = 0; i < ORIEL_CONTROL_MAX_CLIENTS; i++) {
-		if (control->clients[i] != NULL) {
-			client_run(control->clients[i], false);
+	} else if (err < 0 || (client->has_ended && client->reply == NULL && !asks)) {
+		client_destroy(client); // what it began and never ended is nobody's request
+	} else {
+		const bool reads = client->reply == NULL && !client->has_ended && !asks;
+		oriel_source_set_events(client->source,
+				(reads ? (uint32_t)EPOLLIN : 0) |
+						(client->reply != NULL ? (uint32_t)EPOLLOUT : 0));
+		if (asks) {
+			oriel_source_set_pending(control->answer);
 		}
+	}
+	arm(control);
+}
+
+/** Send, or read once. A line that came is answered when it is its turn. */
+static void handle_socket(void *user, int fd, uint32_t events) {
+	struct client *client = user;
+	(void)fd;
+	int err = 0;
+	if (client->reply != NULL) {
+		err = send_reply(client);
+	} else if ((events & ~(uint32_t)EPOLLOUT) != 0 && !client->has_ended) {
+		err = receive(client);
+	}
+	wait_for_more(client, err == -EAGAIN ? 0 : err);
+}
+
+/**
+ * Answer one line, of the client whose turn it is. A reply can take a third of a millisecond to
+ * make, so the loop's other sources have their turn between any two, however many clients there
+ * are.
+ */
+static void handle_answer(void *user) {
+	struct oriel_control *control = user;
+	const size_t first = control->next;
+	bool answered = false;
+	for (size_t n = 0; n < ORIEL_CONTROL_MAX_CLIENTS; n++) {
+		const size_t i = (first + n) % ORIEL_CONTROL_MAX_CLIENTS;
+		struct client *client = control->clients[i];
+		size_t line_size;
+		if (client == NULL || !has_request(client, &line_size)) {
+			continue;
+		}
+		if (answered) {
+			oriel_source_set_pending(control->answer);
+			return;
+		}
+		answered = true;
+		control->next = (i + 1) % ORIEL_CONTROL_MAX_CLIENTS;
+		wait_for_more(client, answer(client, line_size));
 	}
 }
 
@@ -269,7 +281,8 @@ int oriel_control_create(const struct oriel_control_options *options, struct ori
 	control->started_ns = oriel_now_ns();
 	int err = oriel_loop_add_timer(options->loop, handle_timer, control, &control->timer);
 	if (err == 0) {
-		err = oriel_loop_add_deferred(options->loop, handle_more, control, &control->more);
+		err = oriel_loop_add_deferred(options->loop, handle_answer, control,
+				&control->answer);
 	}
 	if (err < 0) {
 		oriel_control_destroy(control);
@@ -331,6 +344,6 @@ void oriel_control_destroy(struct oriel_control *control) {
 		}
 	}
 	oriel_source_remove(control->timer);
-	oriel_source_remove(control->more);
+	oriel_source_remove(control->answer);
 	free(control);
 }

@@ -123,6 +123,29 @@ static void test_one_request_a_turn(void **state) {
 	device_rig_run(&f.rig);
 }
 
+/** However many clients ask at once, one is answered in a turn, and all in theirs. */
+static void test_one_client_a_turn(void **state) {
+	(void)state;
+	int fds[ORIEL_CONTROL_MAX_CLIENTS];
+	char text[4096];
+	for (size_t i = 0; i < ORIEL_CONTROL_MAX_CLIENTS; i++) {
+		fds[i] = join();
+		say(fds[i], "{\"do\":\"log-level\"}\n{\"do\":\"log-level\"}\n");
+	}
+	for (size_t turn = 0; turn < 2 * ORIEL_CONTROL_MAX_CLIENTS; turn++) {
+		device_rig_dispatch(&f.rig);
+		for (size_t i = 0; i < ORIEL_CONTROL_MAX_CLIENTS; i++) {
+			const bool is_its_turn = i == turn % ORIEL_CONTROL_MAX_CLIENTS;
+			CHECK((hear(fds[i], text, sizeof(text)) > 0) == is_its_turn,
+					"turn %zu: %zu", turn, i);
+		}
+	}
+	for (size_t i = 0; i < ORIEL_CONTROL_MAX_CLIENTS; i++) {
+		close(fds[i]);
+	}
+	device_rig_run(&f.rig);
+}
+
 static void test_a_client_that_goes(void **state) {
 	(void)state;
 	const int n_fds = count_fds();
@@ -284,6 +307,7 @@ static void test_length_of_a_line(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_request_a_turn),
+		TEST(test_one_client_a_turn),
 		TEST(test_a_client_that_goes),
 		TEST(test_deadline_of_a_line),
 		TEST(test_deadline_of_a_line_behind_another),
