@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-int arguments_fail(const struct arguments_syntax *syntax, const char *subject, const char *what) {
-	fprintf(stderr, "%s: %s%s%s; '%s --help' says more\n", syntax->command,
-			subject != NULL ? subject : "", subject != NULL ? ": " : "", what,
-			syntax->command);
+int arguments_fail(const char *command, const char *subject, const char *what) {
+	fprintf(stderr, "%s: %s%s%s; '%s --help' says more\n", command,
+			subject != NULL ? subject : "", subject != NULL ? ": " : "", what, command);
 	return -EINVAL;
 }
 
@@ -30,15 +29,16 @@ static int fail_option(const struct arguments_syntax *syntax, int option, const 
 	const char letter[] = { '-', (char)optopt, '\0' };
 	if (option == ':') {
 		bool is_letter = optopt < 256 && !is_long_form(syntax, argument, optopt);
-		return arguments_fail(syntax, is_letter ? letter : argument, "needs a value");
+		return arguments_fail(syntax->command, is_letter ? letter : argument,
+				"needs a value");
 	}
 	if (optopt == 0) {
-		return arguments_fail(syntax, argument, "no such option");
+		return arguments_fail(syntax->command, argument, "no such option");
 	}
 	if (optopt >= 256 || is_long_form(syntax, argument, optopt)) {
-		return arguments_fail(syntax, argument, "takes no value");
+		return arguments_fail(syntax->command, argument, "takes no value");
 	}
-	return arguments_fail(syntax, letter, "no such option");
+	return arguments_fail(syntax->command, letter, "no such option");
 }
 
 int arguments_parse(const struct arguments_syntax *syntax, int argc, char **argv, void *options) {

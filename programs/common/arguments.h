@@ -32,7 +32,8 @@ struct arguments_syntax {
 ORIEL_MUST_CHECK
 int arguments_parse(const struct arguments_syntax *syntax, int argc, char **argv, void *options);
 
-/** Say what is wrong; subject, which is put before it, may be NULL. Returns -EINVAL. */
-int arguments_fail(const struct arguments_syntax *syntax, const char *subject, const char *what);
+/** Say what is wrong with a command line of command; subject, which is put before it, may be NULL.
+ * Returns -EINVAL. */
+int arguments_fail(const char *command, const char *subject, const char *what);
 
 #endif

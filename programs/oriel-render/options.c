@@ -36,6 +36,8 @@ void options_print_help(void) {
 			stdout);
 }
 
+static const char command[] = "oriel-render";
+
 enum {
 	OPTION_FD = 256,
 	OPTION_RENDERER,
@@ -66,18 +68,8 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/* It names the syntax when it says what is wrong, as the syntax names it. */
-static int handle_option(void *options, int option);
-
-static const struct arguments_syntax syntax = {
-	.command = "oriel-render",
-	.short_options = ":h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static int fail(const char *what) {
-	return arguments_fail(&syntax, NULL, what);
+	return arguments_fail(command, NULL, what);
 }
 
 static int parse_log_level(enum oriel_log_level *ret) {
@@ -162,6 +154,13 @@ static int handle_option(void *user, int option) {
 	}
 }
 
+static const struct arguments_syntax syntax = {
+	.command = command,
+	.short_options = ":h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
 int options_parse(int argc, char **argv, struct options *ret) {
 	struct options options = {
 		.action = ACTION_SERVE,
@@ -174,7 +173,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
 		return err;
 	}
 	if (optind < argc) {
-		return arguments_fail(&syntax, argv[optind], "not an option");
+		return arguments_fail(command, argv[optind], "not an option");
 	}
 	if (options.action != ACTION_PLAY && (options.tolerance > 0 || options.picture != NULL)) {
 		return fail("--tolerance and --picture go with --play");

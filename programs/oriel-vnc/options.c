@@ -38,6 +38,8 @@ void options_print_help(void) {
 			stdout);
 }
 
+static const char command[] = "oriel-vnc";
+
 enum {
 	OPTION_LISTEN = 256,
 	OPTION_WEB,
@@ -69,18 +71,8 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/* It names the syntax when it says what is wrong, as the syntax names it. */
-static int handle_option(void *options, int option);
-
-static const struct arguments_syntax syntax = {
-	.command = "oriel-vnc",
-	.short_options = ":s:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static int fail(const char *what) {
-	return arguments_fail(&syntax, NULL, what);
+	return arguments_fail(command, NULL, what);
 }
 
 static int set_listen(struct options *options, const char *text) {
@@ -165,6 +157,13 @@ static int handle_option(void *user, int option) {
 		return 0;
 	}
 }
+
+static const struct arguments_syntax syntax = {
+	.command = command,
+	.short_options = ":s:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
 
 /** What the options must be together. */
 static int check(const struct options *options, int n_more) {

@@ -22,6 +22,8 @@
 #define DEFAULT_TIMEOUT_S 5u
 #define MAX_TIMEOUT_S 86400u
 
+static const char command[] = "oriel shot";
+
 struct options {
 	struct place_wanted place;
 	uint32_t scanout;
@@ -60,16 +62,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/* It names the syntax when it says what is wrong, as the syntax names it. */
-static int handle_option(void *options, int option);
-
-static const struct arguments_syntax syntax = {
-	.command = "oriel shot",
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number = 0;
@@ -82,7 +74,7 @@ static int handle_option(void *user, int option) {
 		return 0;
 	case OPTION_SCANOUT:
 		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"--scanout needs a number from 0 to 15");
 		}
 		options->scanout = (uint32_t)number;
@@ -92,7 +84,7 @@ static int handle_option(void *user, int option) {
 		return 0;
 	case OPTION_TIMEOUT:
 		if (oriel_parse_number(optarg, MAX_TIMEOUT_S, &number) < 0 || number == 0) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"--timeout needs a number of seconds from 1 to 86400");
 		}
 		options->timeout_s = (uint32_t)number;
@@ -103,6 +95,13 @@ static int handle_option(void *user, int option) {
 	}
 }
 
+static const struct arguments_syntax syntax = {
+	.command = command,
+	.short_options = ":s:n:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
 static int parse(int argc, char **argv, struct options *ret) {
 	struct options options = { .timeout_s = DEFAULT_TIMEOUT_S };
 	int err = arguments_parse(&syntax, argc, argv, &options);
@@ -111,11 +110,11 @@ static int parse(int argc, char **argv, struct options *ret) {
 	}
 	if (!options.help) {
 		if (argc - optind != 1) {
-			return arguments_fail(&syntax, NULL, "one file to write to is needed");
+			return arguments_fail(command, NULL, "one file to write to is needed");
 		}
 		options.out = argv[optind];
 		if (strcmp(options.out, "-") == 0 && isatty(STDOUT_FILENO)) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"a picture is not written to a terminal");
 		}
 	}
@@ -145,11 +144,11 @@ static int write_picture(const struct options *options,
 
 static int take_shot(const struct options *options) {
 	struct place_path path;
-	if (place_find_socket(syntax.command, &options->place, "display.sock", &path) < 0) {
+	if (place_find_socket(command, &options->place, "display.sock", &path) < 0) {
 		return STATUS_FAILED;
 	}
 	struct session session = {
-		.command = "oriel shot",
+		.command = command,
 		.socket = path.text,
 		.timeout_s = options->timeout_s,
 	};

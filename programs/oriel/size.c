@@ -15,6 +15,8 @@
 #define MAX_SIZE_PX 16384u
 #define MAX_HZ 1000u
 
+static const char command[] = "oriel size";
+
 struct options {
 	struct place_wanted place;
 	uint32_t scanout;
@@ -47,16 +49,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/* It names the syntax when it says what is wrong, as the syntax names it. */
-static int handle_option(void *options, int option);
-
-static const struct arguments_syntax syntax = {
-	.command = "oriel size",
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number = 0;
@@ -69,7 +61,7 @@ static int handle_option(void *user, int option) {
 		return 0;
 	case OPTION_SCANOUT:
 		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"--scanout needs a number from 0 to 15");
 		}
 		options->scanout = (uint32_t)number;
@@ -79,6 +71,13 @@ static int handle_option(void *user, int option) {
 		return 0;
 	}
 }
+
+static const struct arguments_syntax syntax = {
+	.command = command,
+	.short_options = ":s:n:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
 
 /** "WxH[@HZ]" or "off". */
 static int parse_size(char *text, struct oriel_client_size *ret) {
@@ -111,7 +110,7 @@ static int parse(int argc, char **argv, struct options *ret) {
 	}
 	if (!options.help) {
 		if (argc - optind != 1 || parse_size(argv[optind], &options.size) < 0) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"one WIDTHxHEIGHT[@HERTZ], or off, is needed");
 		}
 	}
@@ -121,11 +120,11 @@ static int parse(int argc, char **argv, struct options *ret) {
 
 static int set_size(const struct options *options) {
 	struct place_path path;
-	if (place_find_socket(syntax.command, &options->place, "display.sock", &path) < 0) {
+	if (place_find_socket(command, &options->place, "display.sock", &path) < 0) {
 		return STATUS_FAILED;
 	}
 	struct session session = {
-		.command = "oriel size",
+		.command = command,
 		.socket = path.text,
 		.timeout_s = TIMEOUT_S,
 	};

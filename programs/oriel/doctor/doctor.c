@@ -19,6 +19,8 @@
 #define DEFAULT_TIMEOUT_S 10u
 #define MAX_TIMEOUT_S 3600u
 
+static const char command[] = "oriel doctor";
+
 struct options {
 	uint32_t timeout_s;
 	bool json;
@@ -48,16 +50,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/* It names the syntax when it says what is wrong, as the syntax names it. */
-static int handle_option(void *options, int option);
-
-static const struct arguments_syntax syntax = {
-	.command = "oriel doctor",
-	.short_options = ":h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number = 0;
@@ -67,7 +59,7 @@ static int handle_option(void *user, int option) {
 		return 0;
 	case OPTION_TIMEOUT:
 		if (oriel_parse_number(optarg, MAX_TIMEOUT_S, &number) < 0 || number == 0) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"--timeout needs a number of seconds from 1 to 3600");
 		}
 		options->timeout_s = (uint32_t)number;
@@ -78,6 +70,13 @@ static int handle_option(void *user, int option) {
 	}
 }
 
+static const struct arguments_syntax syntax = {
+	.command = command,
+	.short_options = ":h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
 static int parse(int argc, char **argv, struct options *ret) {
 	struct options options = { .timeout_s = DEFAULT_TIMEOUT_S };
 	int err = arguments_parse(&syntax, argc, argv, &options);
@@ -85,7 +84,7 @@ static int parse(int argc, char **argv, struct options *ret) {
 		return err;
 	}
 	if (optind < argc) {
-		return arguments_fail(&syntax, argv[optind], "not an option");
+		return arguments_fail(command, argv[optind], "not an option");
 	}
 	if (options.json && !options.help && !json_is_built()) {
 		fputs("oriel doctor: --json: built without json-c, so it cannot write JSON\n",

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+static const char command[] = "oriel key";
+
 struct options {
 	struct place_wanted place;
 	bool help;
@@ -54,7 +56,7 @@ static int handle_option(void *user, int option) {
 }
 
 static const struct arguments_syntax syntax = {
-	.command = "oriel key",
+	.command = command,
 	.short_options = ":s:n:h",
 	.long_options = long_options,
 	.handle_option = handle_option,
@@ -69,13 +71,13 @@ static int check_chord(const char *text, struct key_chord *ret) {
 	if (err == -ENOENT) {
 		snprintf(line, sizeof(line), "'%.*s' is not a key", size < 64 ? (int)size : 64,
 				name);
-		return arguments_fail(&syntax, NULL, line);
+		return arguments_fail(command, NULL, line);
 	}
 	if (err == -EEXIST) {
-		return arguments_fail(&syntax, text, "a key comes twice");
+		return arguments_fail(command, text, "a key comes twice");
 	}
 	if (err < 0) {
-		return arguments_fail(&syntax, text, "too many keys at once");
+		return arguments_fail(command, text, "too many keys at once");
 	}
 	return 0;
 }
@@ -99,7 +101,7 @@ static int parse(int argc, char **argv, struct options *ret) {
 	}
 	if (!options.help) {
 		if (optind == argc) {
-			return arguments_fail(&syntax, NULL, "a key is needed");
+			return arguments_fail(command, NULL, "a key is needed");
 		}
 		// All are judged before one is pressed.
 		for (int i = optind; i < argc; i++) {
@@ -124,7 +126,7 @@ int run_key(int argc, char **argv) {
 		return STATUS_OK;
 	}
 	struct typist typist;
-	if (typist_open(&typist, syntax.command, &options.place) < 0) {
+	if (typist_open(&typist, command, &options.place) < 0) {
 		return STATUS_FAILED;
 	}
 	int err = 0;

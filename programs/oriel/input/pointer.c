@@ -16,6 +16,8 @@
 #define MAX_DETENTS 1000u
 #define DETENT 120
 
+static const char command[] = "oriel pointer";
+
 /** Guests take presses that follow each other faster for a bad contact. */
 #define PAUSE_NS 50000000
 
@@ -53,16 +55,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/* It names the syntax when it says what is wrong, as the syntax names it. */
-static int handle_option(void *options, int option);
-
-static const struct arguments_syntax syntax = {
-	.command = "oriel pointer",
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number = 0;
@@ -75,7 +67,7 @@ static int handle_option(void *user, int option) {
 		return 0;
 	case OPTION_SCANOUT:
 		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"--scanout needs a number from 0 to 15");
 		}
 		options->scanout = (uint32_t)number;
@@ -85,6 +77,13 @@ static int handle_option(void *user, int option) {
 		return 0;
 	}
 }
+
+static const struct arguments_syntax syntax = {
+	.command = command,
+	.short_options = ":s:n:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
 
 enum verb {
 	VERB_MOVE,
@@ -154,7 +153,7 @@ static int parse_action(char **words, int n_words, struct action *ret) {
 	if (words[0][0] >= '0' && words[0][0] <= '9') {
 		int n = parse_place(words, n_words, ret);
 		return n > 0 ? n
-			     : arguments_fail(&syntax, words[0],
+			     : arguments_fail(command, words[0],
 					       "X and Y are numbers from 0 to 16384");
 	}
 	for (size_t i = 0; i < ORIEL_ARRAY_LEN(verbs); i++) {
@@ -166,12 +165,12 @@ static int parse_action(char **words, int n_words, struct action *ret) {
 			return 1;
 		}
 		if (n_words < 2 || parse_detents(words[1], &ret->amount) < 0) {
-			return arguments_fail(&syntax, words[0],
+			return arguments_fail(command, words[0],
 					"it needs a number from -1000 to 1000");
 		}
 		return 2;
 	}
-	return arguments_fail(&syntax, words[0], "not an action");
+	return arguments_fail(command, words[0], "not an action");
 }
 
 static int parse(int argc, char **argv, struct options *ret) {
@@ -184,7 +183,7 @@ static int parse(int argc, char **argv, struct options *ret) {
 	if (!options.help) {
 		struct action action;
 		if (parse_place(argv + optind, argc - optind, &action) < 0) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"X and Y are needed first: numbers from 0 to 16384");
 		}
 		// All are judged before one is carried out.
@@ -258,7 +257,7 @@ int run_pointer(int argc, char **argv) {
 		return STATUS_OK;
 	}
 	struct typist typist;
-	if (typist_open(&typist, syntax.command, &options.place) < 0) {
+	if (typist_open(&typist, command, &options.place) < 0) {
 		return STATUS_FAILED;
 	}
 	int err = 0;

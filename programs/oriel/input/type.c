@@ -16,6 +16,8 @@
 #define DEFAULT_DELAY_MS 10u
 #define MAX_DELAY_MS 10000u
 
+static const char command[] = "oriel type";
+
 struct options {
 	struct place_wanted place;
 	const char *keymap;
@@ -55,16 +57,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/* It names the syntax when it says what is wrong, as the syntax names it. */
-static int handle_option(void *options, int option);
-
-static const struct arguments_syntax syntax = {
-	.command = "oriel type",
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number;
@@ -80,7 +72,7 @@ static int handle_option(void *user, int option) {
 		return 0;
 	case OPTION_DELAY:
 		if (oriel_parse_number(optarg, MAX_DELAY_MS, &number) < 0) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"--delay needs a number of milliseconds from 0 to 10000");
 		}
 		options->delay_ms = (uint32_t)number;
@@ -91,6 +83,13 @@ static int handle_option(void *user, int option) {
 	}
 }
 
+static const struct arguments_syntax syntax = {
+	.command = command,
+	.short_options = ":s:n:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
 static int parse(int argc, char **argv, struct options *ret) {
 	struct options options = { .keymap = "us", .delay_ms = DEFAULT_DELAY_MS };
 	int err = arguments_parse(&syntax, argc, argv, &options);
@@ -99,7 +98,7 @@ static int parse(int argc, char **argv, struct options *ret) {
 	}
 	if (!options.help) {
 		if (argc - optind != 1) {
-			return arguments_fail(&syntax, NULL, "one TEXT is needed");
+			return arguments_fail(command, NULL, "one TEXT is needed");
 		}
 	}
 	*ret = options;
@@ -110,16 +109,15 @@ static int parse(int argc, char **argv, struct options *ret) {
 static int fail_keymap(const struct options *options, int err) {
 	char line[128];
 	if (err == -EOPNOTSUPP) {
-		fprintf(stderr, "%s: this build cannot: it was made without xkbcommon\n",
-				syntax.command);
+		fprintf(stderr, "%s: this build cannot: it was made without xkbcommon\n", command);
 		return STATUS_FAILED;
 	}
 	if (err == -ENOENT) {
 		snprintf(line, sizeof(line), "--keymap: there is no '%.64s'", options->keymap);
-		(void)arguments_fail(&syntax, NULL, line);
+		(void)arguments_fail(command, NULL, line);
 		return STATUS_USAGE;
 	}
-	fprintf(stderr, "%s: %s\n", syntax.command, strerror(-err));
+	fprintf(stderr, "%s: %s\n", command, strerror(-err));
 	return STATUS_FAILED;
 }
 
@@ -138,15 +136,15 @@ static int check_text(const struct keymap *keymap, const struct options *options
 			fprintf(stderr,
 					"%s: the keymap %s has no key for U+%04X%s%.*s%s: nothing "
 					"was typed\n",
-					syntax.command, options->keymap, character,
-					is_visible ? " '" : "", is_visible ? (int)(next - at) : 0,
-					at, is_visible ? "'" : "");
+					command, options->keymap, character, is_visible ? " '" : "",
+					is_visible ? (int)(next - at) : 0, at,
+					is_visible ? "'" : "");
 			return -ENOENT;
 		}
 		at = next;
 	}
 	if (err == -EBADMSG) {
-		return arguments_fail(&syntax, NULL, "the text is not UTF-8");
+		return arguments_fail(command, NULL, "the text is not UTF-8");
 	}
 	return 0;
 }
@@ -227,7 +225,7 @@ int run_type(int argc, char **argv) {
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	}
 	struct typist typist;
-	err = typist_open(&typist, syntax.command, &options.place);
+	err = typist_open(&typist, command, &options.place);
 	if (err == 0) {
 		err = type_text(&typist, keymap, &options, text);
 		typist_close(&typist);

@@ -44,6 +44,8 @@ void run_options_print_help(void) {
 			stdout);
 }
 
+static const char command[] = "oriel run";
+
 enum {
 	OPTION_DISK = 256,
 	OPTION_CDROM,
@@ -89,16 +91,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-static int handle_option(void *options, int option);
-
-static const struct arguments_syntax syntax = {
-	.command = "oriel run",
-	// In the order in which they stand, so that what follows "--" is QEMU's and nobody else's.
-	.short_options = "+:vh",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static const char *find_name(int option) {
 	for (const struct option *row = long_options; row->name != NULL; row++) {
 		if (row->val == option) {
@@ -113,7 +105,7 @@ static int fail_value(int option, const char *expected) {
 	char text[256];
 	snprintf(text, sizeof(text), "--%s: '%.80s' is not %s", find_name(option), optarg,
 			expected);
-	return arguments_fail(&syntax, NULL, text);
+	return arguments_fail(command, NULL, text);
 }
 
 /** Which of the words, which end with NULL, the value is. Untouched if none of them. */
@@ -165,7 +157,7 @@ static int handle_boot_option(struct run_options *options, int option) {
 	switch (option) {
 	case OPTION_DISK:
 		if (options->n_disks == RUN_MAX_DISKS) {
-			return arguments_fail(&syntax, NULL, "--disk: at most 8 of them");
+			return arguments_fail(command, NULL, "--disk: at most 8 of them");
 		}
 		err = parse_text(option, "an image", &options->disks[options->n_disks]);
 		options->n_disks += err == 0;
@@ -281,26 +273,34 @@ static int handle_option(void *user, int option) {
 	}
 }
 
+static const struct arguments_syntax syntax = {
+	.command = command,
+	// In the order in which they stand, so that what follows "--" is QEMU's and nobody else's.
+	.short_options = "+:vh",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
+
 /** What contradicts, or is missing; and what of the defaults another option makes senseless. */
 static int check_together(struct run_options *options) {
 	if (options->kernel == NULL && (options->initrd != NULL || options->append != NULL)) {
-		return arguments_fail(&syntax, NULL, "--initrd and --append need --kernel");
+		return arguments_fail(command, NULL, "--initrd and --append need --kernel");
 	}
 	if (options->gpu == RUN_GPU_OFF) {
 		if (options->wants_display && options->display != RUN_DISPLAY_NONE) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"--gpu=off has no screen that a viewer could show; "
 					"--display=none");
 		}
 		if (options->n_heads > 1 || options->width > 0) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"--heads and --size are for Oriel's GPU, not for "
 					"--gpu=off");
 		}
 		options->display = RUN_DISPLAY_NONE;
 	}
 	if (options->port != 0 && options->display == RUN_DISPLAY_NONE) {
-		return arguments_fail(&syntax, NULL, "--port needs --display=web or vnc");
+		return arguments_fail(command, NULL, "--port needs --display=web or vnc");
 	}
 	return 0;
 }
@@ -320,12 +320,12 @@ int run_options_parse(int argc, char **argv, struct run_options *ret) {
 	}
 	if (!options.help) {
 		if (optind < argc && strcmp(argv[optind - 1], "--") != 0) {
-			return arguments_fail(&syntax, argv[optind],
+			return arguments_fail(command, argv[optind],
 					"not an option; a disk is --disk=IMAGE");
 		}
 		if (optind == argc && options.n_disks == 0 && options.cdrom == NULL &&
 				options.kernel == NULL) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"nothing to boot: --disk, --cdrom or --kernel is needed");
 		}
 		err = check_together(&options);

@@ -17,6 +17,8 @@
 
 #define MAX_INTERVAL_S 3600u
 
+static const char command[] = "oriel status";
+
 struct options {
 	struct place_wanted place;
 	bool json;
@@ -52,16 +54,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/* It names the syntax when it says what is wrong, as the syntax names it. */
-static int handle_option(void *options, int option);
-
-static const struct arguments_syntax syntax = {
-	.command = "oriel status",
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
 static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number = 1;
@@ -78,7 +70,7 @@ static int handle_option(void *user, int option) {
 	case OPTION_WATCH:
 		if (optarg != NULL && (oriel_parse_number(optarg, MAX_INTERVAL_S, &number) < 0 ||
 						      number == 0)) {
-			return arguments_fail(&syntax, NULL,
+			return arguments_fail(command, NULL,
 					"--watch needs a number of seconds from 1 to 3600");
 		}
 		options->watch_s = (uint32_t)number;
@@ -88,6 +80,13 @@ static int handle_option(void *user, int option) {
 		return 0;
 	}
 }
+
+static const struct arguments_syntax syntax = {
+	.command = command,
+	.short_options = ":s:n:h",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
 
 static bool is_coloured(void) {
 	const char *terminal = getenv("TERM");
@@ -119,7 +118,7 @@ static int print(const struct options *options, struct json_object *status,
 
 static int show(const struct options *options) {
 	struct place_path path;
-	int err = place_find_socket(syntax.command, &options->place, "control.sock", &path);
+	int err = place_find_socket(command, &options->place, "control.sock", &path);
 	struct json_object *before = NULL;
 	bool again = err == 0;
 	if (again && options->watch_s > 0 && !options->json && is_coloured()) {
@@ -127,7 +126,7 @@ static int show(const struct options *options) {
 	}
 	while (again) {
 		struct json_object *status = NULL;
-		err = ask_control(syntax.command, path.text, "{\"do\":\"status\"}\n", &status);
+		err = ask_control(command, path.text, "{\"do\":\"status\"}\n", &status);
 		if (err == 0) {
 			err = print(options, status, before);
 		}
@@ -153,7 +152,7 @@ int run_status(int argc, char **argv) {
 		return STATUS_OK;
 	}
 	if (optind < argc) {
-		arguments_fail(&syntax, argv[optind], "not an option");
+		arguments_fail(command, argv[optind], "not an option");
 		return STATUS_USAGE;
 	}
 	return show(&options);
