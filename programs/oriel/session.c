@@ -18,7 +18,7 @@ static int64_t get_now_ms(void) {
 int session_fail(const struct session *session, int err) {
 	const struct oriel_client *client = session->client;
 	const char *reason = client != NULL ? oriel_client_get_reason(client) : NULL;
-	fprintf(stderr, "%s: %s: ", session->command, session->socket);
+	fprintf(stderr, "%s: %s: ", session->command, session->path.text);
 	if (err == -ETIMEDOUT) {
 		fprintf(stderr, "no answer within %u s\n", session->timeout_s);
 	} else if (client == NULL) {
@@ -38,15 +38,19 @@ void session_extend(struct session *session) {
 	session->deadline_ms = get_now_ms() + (int64_t)session->timeout_s * 1000;
 }
 
-int session_open(struct session *session) {
+int session_open(struct session *session, const struct place_wanted *place) {
 	session->client = NULL;
+	int err = place_find_socket(session->command, place, "display.sock", &session->path);
+	if (err < 0) {
+		return err;
+	}
 	session_extend(session);
-	int err = oriel_client_connect(session->socket, &session->client);
+	err = oriel_client_connect(session->path.text, &session->client);
 	// It may be busy accepting others.
 	while (err == -EAGAIN && get_now_ms() < session->deadline_ms) {
 		struct timespec interval = { .tv_nsec = CONNECT_INTERVAL_MS * 1000000 };
 		nanosleep(&interval, NULL);
-		err = oriel_client_connect(session->socket, &session->client);
+		err = oriel_client_connect(session->path.text, &session->client);
 	}
 	return err < 0 ? session_fail(session, err == -EAGAIN ? -ETIMEDOUT : err) : 0;
 }

@@ -7,22 +7,27 @@
 #define ORIEL_PROGRAM_SESSION_H
 
 #include "base/compiler.h"
+#include "oriel/place.h"
 
 #include <oriel/client.h>
 #include <stdint.h>
 
 struct session {
 	const char *command; // for messages: "oriel shot"
-	const char *socket;
 	uint32_t timeout_s;
 
+	struct place_path path;      // of the display socket
 	struct oriel_client *client; // NULL: not open
 	int64_t deadline_ms;
 };
 
-/** Connect. The first three members are set. Returns 0, or a negative errno after printing why. */
+/**
+ * Connect to a machine. The first two members are set.
+ *
+ * Returns 0, or a negative errno after printing why.
+ */
 ORIEL_MUST_CHECK
-int session_open(struct session *session);
+int session_open(struct session *session, const struct place_wanted *place);
 
 /** The next event of a type. Returns 0, or a negative errno after printing why not. */
 ORIEL_MUST_CHECK

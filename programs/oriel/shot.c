@@ -8,10 +8,9 @@
 #include "oriel/command.h"
 
 #include "base/error.h"
-#include "common/arguments.h"
 #include "common/parse.h"
+#include "oriel/common_options.h"
 #include "oriel/output.h"
-#include "oriel/place.h"
 #include "oriel/png_writer.h"
 #include "oriel/session.h"
 
@@ -25,40 +24,36 @@
 static const char command[] = "oriel shot";
 
 struct options {
-	struct place_wanted place;
+	struct common_options common;
 	uint32_t scanout;
 	uint32_t timeout_s;
 	bool cursor;
-	bool help;
 	const char *out;
 };
 
-static void print_help(void) {
-	fputs("usage: oriel shot [OPTION]... OUT.png\n"
-	      "\n"
-	      "Write a picture of a virtual machine's screen. OUT.png may be '-': standard "
-	      "output.\n"
-	      "\n"
-	      "  -s, --socket=PATH      the display socket of the machine's oriel-gpu\n"
-	      "  -n, --name=NAME        or the machine's name\n"
-	      "      --scanout=N        which screen, from 0; default: 0\n"
-	      "      --cursor           draw the mouse pointer too\n"
-	      "      --timeout=SECONDS  how long an answer may take; default: 5\n"
-	      "  -h, --help             print this\n"
-	      "\n" PLACE_HELP "\n"
-	      "Exit status: 0 if the picture was written, 1 if there is none, 2 for wrong usage.\n",
-			stdout);
-}
+static const char help[] =
+		"usage: oriel shot [OPTION]... OUT.png\n"
+		"\n"
+		"Write a picture of a virtual machine's screen. OUT.png may be '-': standard "
+		"output.\n"
+		"\n"
+		"  -s, --socket=PATH      the display socket of the machine's oriel-gpu\n"
+		"  -n, --name=NAME        or the machine's name\n"
+		"      --scanout=N        which screen, from 0; default: 0\n"
+		"      --cursor           draw the mouse pointer too\n"
+		"      --timeout=SECONDS  how long an answer may take; default: 5\n"
+		"  -h, --help             print this\n"
+		"\n" PLACE_HELP "\n"
+		"Exit status: 0 if the picture was written, 1 if there is none, 2 for wrong "
+		"usage.\n";
 
 enum { OPTION_SCANOUT = 256, OPTION_CURSOR, OPTION_TIMEOUT };
 
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 's' },
-	{ "name", required_argument, NULL, 'n' },
+	COMMON_LONG_OPTIONS,
 	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
 	{ "cursor", no_argument, NULL, OPTION_CURSOR },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
-	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
@@ -66,19 +61,8 @@ static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number = 0;
 	switch (option) {
-	case 's':
-		options->place.socket = optarg;
-		return 0;
-	case 'n':
-		options->place.name = optarg;
-		return 0;
 	case OPTION_SCANOUT:
-		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
-			return arguments_fail(command, NULL,
-					"--scanout needs a number from 0 to 15");
-		}
-		options->scanout = (uint32_t)number;
-		return 0;
+		return common_options_parse_scanout(command, &options->scanout);
 	case OPTION_CURSOR:
 		options->cursor = true;
 		return 0;
@@ -89,38 +73,33 @@ static int handle_option(void *user, int option) {
 		}
 		options->timeout_s = (uint32_t)number;
 		return 0;
-	default: // 'h'
-		options->help = true;
-		return 0;
+	default:
+		return common_options_handle(&options->common, option);
 	}
 }
 
-static const struct arguments_syntax syntax = {
-	.command = command,
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
-static int parse(int argc, char **argv, struct options *ret) {
-	struct options options = { .timeout_s = DEFAULT_TIMEOUT_S };
-	int err = arguments_parse(&syntax, argc, argv, &options);
-	if (err < 0) {
-		return err;
+static int take_words(void *user, int n, char **words) {
+	struct options *options = user;
+	if (n != 1) {
+		return arguments_fail(command, NULL, "one file to write to is needed");
 	}
-	if (!options.help) {
-		if (argc - optind != 1) {
-			return arguments_fail(command, NULL, "one file to write to is needed");
-		}
-		options.out = argv[optind];
-		if (strcmp(options.out, "-") == 0 && isatty(STDOUT_FILENO)) {
-			return arguments_fail(command, NULL,
-					"a picture is not written to a terminal");
-		}
+	options->out = words[0];
+	if (strcmp(options->out, "-") == 0 && isatty(STDOUT_FILENO)) {
+		return arguments_fail(command, NULL, "a picture is not written to a terminal");
 	}
-	*ret = options;
 	return 0;
 }
+
+static const struct common_syntax syntax = {
+	.arguments = {
+		.command = command,
+		.short_options = COMMON_SHORT_OPTIONS,
+		.long_options = long_options,
+		.handle_option = handle_option,
+	},
+	.help = help,
+	.take_words = take_words,
+};
 
 static int write_picture(const struct options *options,
 		const struct oriel_client_snapshot *snapshot) {
@@ -143,16 +122,8 @@ static int write_picture(const struct options *options,
 }
 
 static int take_shot(const struct options *options) {
-	struct place_path path;
-	if (place_find_socket(command, &options->place, "display.sock", &path) < 0) {
-		return STATUS_FAILED;
-	}
-	struct session session = {
-		.command = command,
-		.socket = path.text,
-		.timeout_s = options->timeout_s,
-	};
-	int err = session_open(&session);
+	struct session session = { .command = command, .timeout_s = options->timeout_s };
+	int err = session_open(&session, &options->common.place);
 	if (err < 0) {
 		return STATUS_FAILED;
 	}
@@ -173,13 +144,8 @@ static int take_shot(const struct options *options) {
 }
 
 int run_shot(int argc, char **argv) {
-	struct options options = { 0 };
-	if (parse(argc, argv, &options) < 0) {
-		return STATUS_USAGE;
-	}
-	if (options.help) {
-		print_help();
-		return STATUS_OK;
-	}
-	return take_shot(&options);
+	struct options options = { .timeout_s = DEFAULT_TIMEOUT_S };
+	int status;
+	return common_options_parse(&syntax, argc, argv, &options, &status) ? take_shot(&options)
+									    : status;
 }

@@ -2,9 +2,8 @@
 /* `oriel size`: give a scanout another size, through the display socket. */
 #include "oriel/command.h"
 
-#include "common/arguments.h"
 #include "common/parse.h"
-#include "oriel/place.h"
+#include "oriel/common_options.h"
 #include "oriel/session.h"
 
 #include <errno.h>
@@ -18,66 +17,41 @@
 static const char command[] = "oriel size";
 
 struct options {
-	struct place_wanted place;
+	struct common_options common;
 	uint32_t scanout;
-	bool help;
 	struct oriel_client_size size;
 };
 
-static void print_help(void) {
-	fputs("usage: oriel size [OPTION]... WIDTHxHEIGHT[@HERTZ]\n"
-	      "       oriel size [OPTION]... off\n"
-	      "\n"
-	      "Tell a running guest that its monitor has another size now, or is unplugged.\n"
-	      "\n"
-	      "  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
-	      "  -n, --name=NAME    or the machine's name\n"
-	      "      --scanout=N    which screen, from 0; default: 0\n"
-	      "  -h, --help         print this\n"
-	      "\n" PLACE_HELP "\n"
-	      "Exit status: 0 if the guest is told, 1 if not, 2 for wrong usage.\n",
-			stdout);
-}
+static const char help[] =
+		"usage: oriel size [OPTION]... WIDTHxHEIGHT[@HERTZ]\n"
+		"       oriel size [OPTION]... off\n"
+		"\n"
+		"Tell a running guest that its monitor has another size now, or is unplugged.\n"
+		"\n"
+		"  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
+		"  -n, --name=NAME    or the machine's name\n"
+		"      --scanout=N    which screen, from 0; default: 0\n"
+		"  -h, --help         print this\n"
+		"\n" PLACE_HELP "\n"
+		"Exit status: 0 if the guest is told, 1 if not, 2 for wrong usage.\n";
 
 enum { OPTION_SCANOUT = 256 };
 
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 's' },
-	{ "name", required_argument, NULL, 'n' },
+	COMMON_LONG_OPTIONS,
 	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
-	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
 static int handle_option(void *user, int option) {
 	struct options *options = user;
-	uint64_t number = 0;
 	switch (option) {
-	case 's':
-		options->place.socket = optarg;
-		return 0;
-	case 'n':
-		options->place.name = optarg;
-		return 0;
 	case OPTION_SCANOUT:
-		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
-			return arguments_fail(command, NULL,
-					"--scanout needs a number from 0 to 15");
-		}
-		options->scanout = (uint32_t)number;
-		return 0;
-	default: // 'h'
-		options->help = true;
-		return 0;
+		return common_options_parse_scanout(command, &options->scanout);
+	default:
+		return common_options_handle(&options->common, option);
 	}
 }
-
-static const struct arguments_syntax syntax = {
-	.command = command,
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
 
 /** "WxH[@HZ]" or "off". */
 static int parse_size(char *text, struct oriel_client_size *ret) {
@@ -102,33 +76,28 @@ static int parse_size(char *text, struct oriel_client_size *ret) {
 	return 0;
 }
 
-static int parse(int argc, char **argv, struct options *ret) {
-	struct options options = { 0 };
-	int err = arguments_parse(&syntax, argc, argv, &options);
-	if (err < 0) {
-		return err;
+static int take_words(void *user, int n, char **words) {
+	struct options *options = user;
+	if (n != 1 || parse_size(words[0], &options->size) < 0) {
+		return arguments_fail(command, NULL, "one WIDTHxHEIGHT[@HERTZ], or off, is needed");
 	}
-	if (!options.help) {
-		if (argc - optind != 1 || parse_size(argv[optind], &options.size) < 0) {
-			return arguments_fail(command, NULL,
-					"one WIDTHxHEIGHT[@HERTZ], or off, is needed");
-		}
-	}
-	*ret = options;
 	return 0;
 }
 
-static int set_size(const struct options *options) {
-	struct place_path path;
-	if (place_find_socket(command, &options->place, "display.sock", &path) < 0) {
-		return STATUS_FAILED;
-	}
-	struct session session = {
+static const struct common_syntax syntax = {
+	.arguments = {
 		.command = command,
-		.socket = path.text,
-		.timeout_s = TIMEOUT_S,
-	};
-	int err = session_open(&session);
+		.short_options = COMMON_SHORT_OPTIONS,
+		.long_options = long_options,
+		.handle_option = handle_option,
+	},
+	.help = help,
+	.take_words = take_words,
+};
+
+static int set_size(const struct options *options) {
+	struct session session = { .command = command, .timeout_s = TIMEOUT_S };
+	int err = session_open(&session, &options->common.place);
 	if (err < 0) {
 		return STATUS_FAILED;
 	}
@@ -151,12 +120,7 @@ static int set_size(const struct options *options) {
 
 int run_size(int argc, char **argv) {
 	struct options options = { 0 };
-	if (parse(argc, argv, &options) < 0) {
-		return STATUS_USAGE;
-	}
-	if (options.help) {
-		print_help();
-		return STATUS_OK;
-	}
-	return set_size(&options);
+	int status;
+	return common_options_parse(&syntax, argc, argv, &options, &status) ? set_size(&options)
+									    : status;
 }

@@ -2,7 +2,7 @@
 /* `oriel key`: press keys of the guest's keyboard, by their names. */
 #include "oriel/command.h"
 
-#include "common/arguments.h"
+#include "oriel/common_options.h"
 #include "oriel/input/key_name.h"
 #include "oriel/input/typist.h"
 
@@ -12,55 +12,34 @@
 static const char command[] = "oriel key";
 
 struct options {
-	struct place_wanted place;
-	bool help;
+	struct common_options common;
+	char **chords;
+	int n_chords;
 };
 
-static void print_help(void) {
-	fputs("usage: oriel key [OPTION]... KEY[+KEY...]...\n"
-	      "\n"
-	      "Press keys of a running guest, those joined by + together, and release them.\n"
-	      "\n"
-	      "  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
-	      "  -n, --name=NAME    or the machine's name\n"
-	      "  -h, --help         print this\n"
-	      "\n"
-	      "A KEY is named as Linux names it: a to z, 0 to 9, f1 to f24, enter, esc, tab,\n"
-	      "space, backspace, delete, up, pageup, kp5, ...; and ctrl, alt, altgr, shift,\n"
-	      "super, menu.\n"
-	      "\n" PLACE_HELP "\n"
-	      "Exit status: 0 if the guest took them, 1 if not, 2 for wrong usage.\n",
-			stdout);
-}
+static const char help[] =
+		"usage: oriel key [OPTION]... KEY[+KEY...]...\n"
+		"\n"
+		"Press keys of a running guest, those joined by + together, and release them.\n"
+		"\n"
+		"  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
+		"  -n, --name=NAME    or the machine's name\n"
+		"  -h, --help         print this\n"
+		"\n"
+		"A KEY is named as Linux names it: a to z, 0 to 9, f1 to f24, enter, esc, tab,\n"
+		"space, backspace, delete, up, pageup, kp5, ...; and ctrl, alt, altgr, shift,\n"
+		"super, menu.\n"
+		"\n" PLACE_HELP "\n"
+		"Exit status: 0 if the guest took them, 1 if not, 2 for wrong usage.\n";
 
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 's' },
-	{ "name", required_argument, NULL, 'n' },
-	{ "help", no_argument, NULL, 'h' },
+	COMMON_LONG_OPTIONS,
 	{ 0 },
 };
 
-static int handle_option(void *user, int option) {
-	struct options *options = user;
-	switch (option) {
-	case 's':
-		options->place.socket = optarg;
-		return 0;
-	case 'n':
-		options->place.name = optarg;
-		return 0;
-	default: // 'h'
-		options->help = true;
-		return 0;
-	}
+static int handle_option(void *options, int option) {
+	return common_options_handle(options, option); // there are no others
 }
-
-static const struct arguments_syntax syntax = {
-	.command = command,
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
 
 /** Say why it is none. */
 static int check_chord(const char *text, struct key_chord *ret) {
@@ -93,46 +72,49 @@ static int press(struct typist *typist, const struct key_chord *chord) {
 	return err;
 }
 
-static int parse(int argc, char **argv, struct options *ret) {
-	struct options options = { 0 };
-	int err = arguments_parse(&syntax, argc, argv, &options);
-	if (err < 0) {
-		return err;
+/** All are judged before one is pressed. */
+static int take_words(void *user, int n, char **words) {
+	struct options *options = user;
+	if (n == 0) {
+		return arguments_fail(command, NULL, "a key is needed");
 	}
-	if (!options.help) {
-		if (optind == argc) {
-			return arguments_fail(command, NULL, "a key is needed");
-		}
-		// All are judged before one is pressed.
-		for (int i = optind; i < argc; i++) {
-			struct key_chord chord;
-			err = check_chord(argv[i], &chord);
-			if (err < 0) {
-				return err;
-			}
+	for (int i = 0; i < n; i++) {
+		struct key_chord chord;
+		int err = check_chord(words[i], &chord);
+		if (err < 0) {
+			return err;
 		}
 	}
-	*ret = options;
+	options->chords = words;
+	options->n_chords = n;
 	return 0;
 }
 
+static const struct common_syntax syntax = {
+	.arguments = {
+		.command = command,
+		.short_options = COMMON_SHORT_OPTIONS,
+		.long_options = long_options,
+		.handle_option = handle_option,
+	},
+	.help = help,
+	.take_words = take_words,
+};
+
 int run_key(int argc, char **argv) {
 	struct options options = { 0 };
-	if (parse(argc, argv, &options) < 0) {
-		return STATUS_USAGE;
-	}
-	if (options.help) {
-		print_help();
-		return STATUS_OK;
+	int status;
+	if (!common_options_parse(&syntax, argc, argv, &options, &status)) {
+		return status;
 	}
 	struct typist typist;
-	if (typist_open(&typist, command, &options.place) < 0) {
+	if (typist_open(&typist, command, &options.common.place) < 0) {
 		return STATUS_FAILED;
 	}
 	int err = 0;
-	for (int i = optind; err == 0 && i < argc; i++) {
+	for (int i = 0; err == 0 && i < options.n_chords; i++) {
 		struct key_chord chord;
-		err = check_chord(argv[i], &chord);
+		err = check_chord(options.chords[i], &chord);
 		if (err == 0) {
 			err = press(&typist, &chord);
 		}

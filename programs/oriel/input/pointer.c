@@ -2,8 +2,8 @@
 /* `oriel pointer`: move the guest's pointer, click and scroll. */
 #include "oriel/command.h"
 
-#include "common/arguments.h"
 #include "common/parse.h"
+#include "oriel/common_options.h"
 #include "oriel/input/typist.h"
 
 #include <errno.h>
@@ -22,68 +22,45 @@ static const char command[] = "oriel pointer";
 #define PAUSE_NS 50000000
 
 struct options {
-	struct place_wanted place;
+	struct common_options common;
 	uint32_t scanout;
-	bool help;
+	char **words; // of the actions
+	int n_words;
 };
 
-static void print_help(void) {
-	fputs("usage: oriel pointer [OPTION]... X Y [ACTION]...\n"
-	      "\n"
-	      "Put a running guest's pointer at a pixel of the screen, and do something there.\n"
-	      "\n"
-	      "  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
-	      "  -n, --name=NAME    or the machine's name\n"
-	      "      --scanout=N    which screen, from 0; default: 0\n"
-	      "  -h, --help         print this\n"
-	      "\n"
-	      "An ACTION is click, double-click, right-click, middle-click, down (press the\n"
-	      "left button), up (release it), scroll N (up by N; down, if N is negative),\n"
-	      "hscroll N (to the right), or X Y again. What is pressed at the end is released.\n"
-	      "\n" PLACE_HELP "\n"
-	      "Exit status: 0 if the guest took it, 1 if not, 2 for wrong usage.\n",
-			stdout);
-}
+static const char help[] =
+		"usage: oriel pointer [OPTION]... X Y [ACTION]...\n"
+		"\n"
+		"Put a running guest's pointer at a pixel of the screen, and do something there.\n"
+		"\n"
+		"  -s, --socket=PATH  the display socket of the machine's oriel-gpu\n"
+		"  -n, --name=NAME    or the machine's name\n"
+		"      --scanout=N    which screen, from 0; default: 0\n"
+		"  -h, --help         print this\n"
+		"\n"
+		"An ACTION is click, double-click, right-click, middle-click, down (press the\n"
+		"left button), up (release it), scroll N (up by N; down, if N is negative),\n"
+		"hscroll N (to the right), or X Y again. What is pressed at the end is released.\n"
+		"\n" PLACE_HELP "\n"
+		"Exit status: 0 if the guest took it, 1 if not, 2 for wrong usage.\n";
 
 enum { OPTION_SCANOUT = 256 };
 
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 's' },
-	{ "name", required_argument, NULL, 'n' },
+	COMMON_LONG_OPTIONS,
 	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
-	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
 static int handle_option(void *user, int option) {
 	struct options *options = user;
-	uint64_t number = 0;
 	switch (option) {
-	case 's':
-		options->place.socket = optarg;
-		return 0;
-	case 'n':
-		options->place.name = optarg;
-		return 0;
 	case OPTION_SCANOUT:
-		if (oriel_parse_number(optarg, ORIEL_CLIENT_MAX_SCANOUTS - 1, &number) < 0) {
-			return arguments_fail(command, NULL,
-					"--scanout needs a number from 0 to 15");
-		}
-		options->scanout = (uint32_t)number;
-		return 0;
-	default: // 'h'
-		options->help = true;
-		return 0;
+		return common_options_parse_scanout(command, &options->scanout);
+	default:
+		return common_options_handle(&options->common, option);
 	}
 }
-
-static const struct arguments_syntax syntax = {
-	.command = command,
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
 
 enum verb {
 	VERB_MOVE,
@@ -173,31 +150,36 @@ static int parse_action(char **words, int n_words, struct action *ret) {
 	return arguments_fail(command, words[0], "not an action");
 }
 
-static int parse(int argc, char **argv, struct options *ret) {
-	struct options options = { 0 };
-	hide_minuses(argc, argv);
-	int err = arguments_parse(&syntax, argc, argv, &options);
-	if (err < 0) {
-		return err;
+/** All are judged before one is carried out. */
+static int take_words(void *user, int n, char **words) {
+	struct options *options = user;
+	struct action action;
+	if (parse_place(words, n, &action) < 0) {
+		return arguments_fail(command, NULL,
+				"X and Y are needed first: numbers from 0 to 16384");
 	}
-	if (!options.help) {
-		struct action action;
-		if (parse_place(argv + optind, argc - optind, &action) < 0) {
-			return arguments_fail(command, NULL,
-					"X and Y are needed first: numbers from 0 to 16384");
+	for (int i = 0; i < n;) {
+		int n_taken = parse_action(words + i, n - i, &action);
+		if (n_taken < 0) {
+			return n_taken;
 		}
-		// All are judged before one is carried out.
-		for (int i = optind; i < argc;) {
-			int n = parse_action(argv + i, argc - i, &action);
-			if (n < 0) {
-				return n;
-			}
-			i += n;
-		}
+		i += n_taken;
 	}
-	*ret = options;
+	options->words = words;
+	options->n_words = n;
 	return 0;
 }
+
+static const struct common_syntax syntax = {
+	.arguments = {
+		.command = command,
+		.short_options = COMMON_SHORT_OPTIONS,
+		.long_options = long_options,
+		.handle_option = handle_option,
+	},
+	.help = help,
+	.take_words = take_words,
+};
 
 static void pause_between_presses(void) {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
@@ -249,21 +231,19 @@ static int run(struct typist *typist, uint32_t scanout, const struct action *act
 
 int run_pointer(int argc, char **argv) {
 	struct options options = { 0 };
-	if (parse(argc, argv, &options) < 0) {
-		return STATUS_USAGE;
-	}
-	if (options.help) {
-		print_help();
-		return STATUS_OK;
+	int status;
+	hide_minuses(argc, argv);
+	if (!common_options_parse(&syntax, argc, argv, &options, &status)) {
+		return status;
 	}
 	struct typist typist;
-	if (typist_open(&typist, command, &options.place) < 0) {
+	if (typist_open(&typist, command, &options.common.place) < 0) {
 		return STATUS_FAILED;
 	}
 	int err = 0;
-	for (int i = optind; err == 0 && i < argc;) {
+	for (int i = 0; err == 0 && i < options.n_words;) {
 		struct action action;
-		i += parse_action(argv + i, argc - i, &action); // it was judged
+		i += parse_action(options.words + i, options.n_words - i, &action); // it was judged
 		err = run(&typist, options.scanout, &action);
 	}
 	if (err == 0) {

@@ -2,8 +2,8 @@
 /* `oriel type`: type a text on the guest's keyboard. */
 #include "oriel/command.h"
 
-#include "common/arguments.h"
 #include "common/parse.h"
+#include "oriel/common_options.h"
 #include "oriel/input/keymap.h"
 #include "oriel/input/typist.h"
 
@@ -19,10 +19,10 @@
 static const char command[] = "oriel type";
 
 struct options {
-	struct place_wanted place;
+	struct common_options common;
 	const char *keymap;
 	uint32_t delay_ms; // between characters
-	bool help;
+	const char *text;
 };
 
 /** What is held while characters are typed. */
@@ -30,30 +30,27 @@ struct held {
 	bool shift, altgr;
 };
 
-static void print_help(void) {
-	fputs("usage: oriel type [OPTION]... TEXT\n"
-	      "\n"
-	      "Type a text on a running guest's keyboard. Newlines and tabs are keys too.\n"
-	      "\n"
-	      "  -s, --socket=PATH    the display socket of the machine's oriel-gpu\n"
-	      "  -n, --name=NAME      or the machine's name\n"
-	      "      --keymap=LAYOUT  the layout that the guest is set to, as xkb names it, with\n"
-	      "                       its variant: de, de:nodeadkeys; default: us\n"
-	      "      --delay=MS       milliseconds between characters; default: 10\n"
-	      "  -h, --help           print this\n"
-	      "\n" PLACE_HELP "\n"
-	      "Exit status: 0 if the guest took it, 1 if not, 2 for wrong usage.\n",
-			stdout);
-}
+static const char help[] =
+		"usage: oriel type [OPTION]... TEXT\n"
+		"\n"
+		"Type a text on a running guest's keyboard. Newlines and tabs are keys too.\n"
+		"\n"
+		"  -s, --socket=PATH    the display socket of the machine's oriel-gpu\n"
+		"  -n, --name=NAME      or the machine's name\n"
+		"      --keymap=LAYOUT  the layout that the guest is set to, as xkb names it, "
+		"with\n"
+		"                       its variant: de, de:nodeadkeys; default: us\n"
+		"      --delay=MS       milliseconds between characters; default: 10\n"
+		"  -h, --help           print this\n"
+		"\n" PLACE_HELP "\n"
+		"Exit status: 0 if the guest took it, 1 if not, 2 for wrong usage.\n";
 
 enum { OPTION_KEYMAP = 256, OPTION_DELAY };
 
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 's' },
-	{ "name", required_argument, NULL, 'n' },
+	COMMON_LONG_OPTIONS,
 	{ "keymap", required_argument, NULL, OPTION_KEYMAP },
 	{ "delay", required_argument, NULL, OPTION_DELAY },
-	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
@@ -61,12 +58,6 @@ static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number;
 	switch (option) {
-	case 's':
-		options->place.socket = optarg;
-		return 0;
-	case 'n':
-		options->place.name = optarg;
-		return 0;
 	case OPTION_KEYMAP:
 		options->keymap = optarg;
 		return 0;
@@ -77,33 +68,30 @@ static int handle_option(void *user, int option) {
 		}
 		options->delay_ms = (uint32_t)number;
 		return 0;
-	default: // 'h'
-		options->help = true;
-		return 0;
+	default:
+		return common_options_handle(&options->common, option);
 	}
 }
 
-static const struct arguments_syntax syntax = {
-	.command = command,
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
-};
-
-static int parse(int argc, char **argv, struct options *ret) {
-	struct options options = { .keymap = "us", .delay_ms = DEFAULT_DELAY_MS };
-	int err = arguments_parse(&syntax, argc, argv, &options);
-	if (err < 0) {
-		return err;
+static int take_words(void *user, int n, char **words) {
+	struct options *options = user;
+	if (n != 1) {
+		return arguments_fail(command, NULL, "one TEXT is needed");
 	}
-	if (!options.help) {
-		if (argc - optind != 1) {
-			return arguments_fail(command, NULL, "one TEXT is needed");
-		}
-	}
-	*ret = options;
+	options->text = words[0];
 	return 0;
 }
+
+static const struct common_syntax syntax = {
+	.arguments = {
+		.command = command,
+		.short_options = COMMON_SHORT_OPTIONS,
+		.long_options = long_options,
+		.handle_option = handle_option,
+	},
+	.help = help,
+	.take_words = take_words,
+};
 
 /** Say why the keymap cannot be had. Returns the exit status. */
 static int fail_keymap(const struct options *options, int err) {
@@ -122,12 +110,11 @@ static int fail_keymap(const struct options *options, int err) {
 }
 
 /** Whether the keymap has all characters of the text; says which it has not. */
-static int check_text(const struct keymap *keymap, const struct options *options,
-		const char *text) {
+static int check_text(const struct keymap *keymap, const struct options *options) {
 	uint32_t character;
 	int err;
-	const char *at = text;
-	const char *next = text;
+	const char *at = options->text;
+	const char *next = at;
 	while ((err = keymap_next_character(&next, &character)) == 0) {
 		struct keymap_stroke stroke;
 		if (keymap_find(keymap, character, &stroke) < 0) {
@@ -178,8 +165,9 @@ static int pause_typing(struct typist *typist, uint32_t delay_ms) {
 }
 
 static int type_text(struct typist *typist, const struct keymap *keymap,
-		const struct options *options, const char *text) {
+		const struct options *options) {
 	struct held held = { 0 };
+	const char *text = options->text;
 	uint32_t character;
 	int err = 0;
 	while (err == 0 && keymap_next_character(&text, &character) == 0) {
@@ -205,29 +193,25 @@ static int type_text(struct typist *typist, const struct keymap *keymap,
 }
 
 int run_type(int argc, char **argv) {
-	struct options options = { 0 };
-	if (parse(argc, argv, &options) < 0) {
-		return STATUS_USAGE;
-	}
-	if (options.help) {
-		print_help();
-		return STATUS_OK;
+	struct options options = { .keymap = "us", .delay_ms = DEFAULT_DELAY_MS };
+	int status;
+	if (!common_options_parse(&syntax, argc, argv, &options, &status)) {
+		return status;
 	}
 	struct keymap *keymap = NULL;
 	int err = keymap_create(options.keymap, &keymap);
 	if (err < 0) {
 		return fail_keymap(&options, err);
 	}
-	const char *text = argv[optind];
-	err = check_text(keymap, &options, text);
+	err = check_text(keymap, &options);
 	if (err < 0) {
 		keymap_destroy(keymap);
 		return err == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	}
 	struct typist typist;
-	err = typist_open(&typist, command, &options.place);
+	err = typist_open(&typist, command, &options.common.place);
 	if (err == 0) {
-		err = type_text(&typist, keymap, &options, text);
+		err = type_text(&typist, keymap, &options);
 		typist_close(&typist);
 	}
 	keymap_destroy(keymap);

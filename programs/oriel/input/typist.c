@@ -12,12 +12,7 @@
 
 int typist_open(struct typist *typist, const char *command, const struct place_wanted *place) {
 	*typist = (struct typist){ .session = { .command = command, .timeout_s = TIMEOUT_S } };
-	int err = place_find_socket(command, place, "display.sock", &typist->path);
-	if (err < 0) {
-		return err;
-	}
-	typist->session.socket = typist->path.text;
-	err = session_open(&typist->session);
+	int err = session_open(&typist->session, place);
 	const struct oriel_client_event *event;
 	if (err == 0) {
 		err = session_wait(&typist->session, ORIEL_CLIENT_WELCOME, &event);

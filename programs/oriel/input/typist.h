@@ -6,13 +6,11 @@
 #ifndef ORIEL_PROGRAM_TYPIST_H
 #define ORIEL_PROGRAM_TYPIST_H
 
-#include "oriel/place.h"
 #include "oriel/session.h"
 
 #include <stdbool.h>
 
 struct typist {
-	struct place_path path; // of the display socket
 	struct session session;
 	uint32_t n_sent; // since the last sync
 	uint32_t token;

@@ -2,9 +2,8 @@
 /* `oriel status`: what a running oriel-gpu does, from its control socket. */
 #include "oriel/command.h"
 
-#include "common/arguments.h"
 #include "common/parse.h"
-#include "oriel/place.h"
+#include "oriel/common_options.h"
 #include "oriel/status/ask.h"
 #include "oriel/status/screen.h"
 
@@ -20,37 +19,32 @@
 static const char command[] = "oriel status";
 
 struct options {
-	struct place_wanted place;
+	struct common_options common;
 	bool json;
 	uint32_t watch_s; // 0: once
-	bool help;
 };
 
-static void print_help(void) {
-	fputs("usage: oriel status [OPTION]...\n"
-	      "\n"
-	      "Say what a running oriel-gpu does: who is connected, what is on and what is off "
-	      "and\n"
-	      "why, how much of its limits is in use, and how long frames and fences take.\n"
-	      "\n"
-	      "  -s, --socket=PATH      the control socket of the machine's oriel-gpu\n"
-	      "  -n, --name=NAME        or the machine's name\n"
-	      "      --json             print it as JSON (docs/control-socket.md)\n"
-	      "      --watch[=SECONDS]  again and again, every second or so many\n"
-	      "  -h, --help             print this\n"
-	      "\n" PLACE_HELP "\n"
-	      "Exit status: 0 if it answered, 1 if not, 2 for wrong usage.\n",
-			stdout);
-}
+static const char help[] =
+		"usage: oriel status [OPTION]...\n"
+		"\n"
+		"Say what a running oriel-gpu does: who is connected, what is on and what is off "
+		"and\n"
+		"why, how much of its limits is in use, and how long frames and fences take.\n"
+		"\n"
+		"  -s, --socket=PATH      the control socket of the machine's oriel-gpu\n"
+		"  -n, --name=NAME        or the machine's name\n"
+		"      --json             print it as JSON (docs/control-socket.md)\n"
+		"      --watch[=SECONDS]  again and again, every second or so many\n"
+		"  -h, --help             print this\n"
+		"\n" PLACE_HELP "\n"
+		"Exit status: 0 if it answered, 1 if not, 2 for wrong usage.\n";
 
 enum { OPTION_JSON = 256, OPTION_WATCH };
 
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 's' },
-	{ "name", required_argument, NULL, 'n' },
+	COMMON_LONG_OPTIONS,
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "watch", optional_argument, NULL, OPTION_WATCH },
-	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
@@ -58,12 +52,6 @@ static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number = 1;
 	switch (option) {
-	case 's':
-		options->place.socket = optarg;
-		return 0;
-	case 'n':
-		options->place.name = optarg;
-		return 0;
 	case OPTION_JSON:
 		options->json = true;
 		return 0;
@@ -75,17 +63,19 @@ static int handle_option(void *user, int option) {
 		}
 		options->watch_s = (uint32_t)number;
 		return 0;
-	default: // 'h'
-		options->help = true;
-		return 0;
+	default:
+		return common_options_handle(&options->common, option);
 	}
 }
 
-static const struct arguments_syntax syntax = {
-	.command = command,
-	.short_options = ":s:n:h",
-	.long_options = long_options,
-	.handle_option = handle_option,
+static const struct common_syntax syntax = {
+	.arguments = {
+		.command = command,
+		.short_options = COMMON_SHORT_OPTIONS,
+		.long_options = long_options,
+		.handle_option = handle_option,
+	},
+	.help = help,
 };
 
 static bool is_coloured(void) {
@@ -118,7 +108,7 @@ static int print(const struct options *options, struct json_object *status,
 
 static int show(const struct options *options) {
 	struct place_path path;
-	int err = place_find_socket(command, &options->place, "control.sock", &path);
+	int err = place_find_socket(command, &options->common.place, "control.sock", &path);
 	struct json_object *before = NULL;
 	bool again = err == 0;
 	if (again && options->watch_s > 0 && !options->json && is_coloured()) {
@@ -144,16 +134,7 @@ static int show(const struct options *options) {
 
 int run_status(int argc, char **argv) {
 	struct options options = { 0 };
-	if (arguments_parse(&syntax, argc, argv, &options) < 0) {
-		return STATUS_USAGE;
-	}
-	if (options.help) {
-		print_help();
-		return STATUS_OK;
-	}
-	if (optind < argc) {
-		arguments_fail(command, argv[optind], "not an option");
-		return STATUS_USAGE;
-	}
-	return show(&options);
+	int status;
+	return common_options_parse(&syntax, argc, argv, &options, &status) ? show(&options)
+									    : status;
 }
