@@ -13,6 +13,17 @@ int arguments_fail(const char *command, const char *subject, const char *what) {
 	return -EINVAL;
 }
 
+int arguments_fail_value(const char *command, const struct option *long_options, int option,
+		const char *expected) {
+	const struct option *row = long_options;
+	while (row->val != option) {
+		row++;
+	}
+	fprintf(stderr, "%s: --%s: '%s' is not %s; '%s --help' says more\n", command, row->name,
+			optarg, expected, command);
+	return -EINVAL;
+}
+
 /** Whether the argument is "--NAME" or "--NAME=VALUE" of the long option with this letter. */
 static bool is_long_form(const struct arguments_syntax *syntax, const char *argument, int letter) {
 	for (const struct option *o = syntax->long_options; o->name != NULL; o++) {

@@ -36,4 +36,8 @@ int arguments_parse(const struct arguments_syntax *syntax, int argc, char **argv
  * Returns -EINVAL. */
 int arguments_fail(const char *command, const char *subject, const char *what);
 
+/** Say what the value of an option, which is in optarg, should have been. Returns -EINVAL. */
+int arguments_fail_value(const char *command, const struct option *long_options, int option,
+		const char *expected);
+
 #endif

@@ -2,16 +2,15 @@
 /*
  * See options.h.
  *
- * Whatever is wrong is said in one line that names the option, in its long form, and what it would
- * have taken.
+ * Whatever is wrong with a value is said in one line that names the option, in its long form, and
+ * what it would have taken.
  */
 #include "oriel-gpu/options.h"
 
+#include "common/arguments.h"
 #include "common/parse.h"
 #include "control/control.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <oriel/limit.h>
@@ -22,6 +21,8 @@
 #define MAX_SIZE_PX 16384u
 #define MAX_VIEWERS 64u
 #define MAX_TIMEOUT_S 86400u
+
+static const char command[] = "oriel-gpu";
 
 /** The largest number that is not a word of oriel/limit.h. */
 #define MAX_LIMIT (UINT64_MAX - 2)
@@ -87,8 +88,6 @@ enum {
 	OPTION_VERSION,
 };
 
-static const char short_options[] = ":s:f:r:vch";
-
 static const struct option long_options[] = {
 	{ "socket-path", required_argument, NULL, 's' },
 	{ "fd", required_argument, NULL, 'f' },
@@ -125,42 +124,13 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/** An option's long name, or NULL if there is no such option. */
-static const char *find_name(int option) {
-	for (const struct option *row = long_options; row->name != NULL; row++) {
-		if (row->val == option) {
-			return row->name;
-		}
-	}
-	return NULL;
-}
-
 static int fail_usage(const char *what) {
-	fprintf(stderr, "oriel-gpu: %s; 'oriel-gpu --help' says more\n", what);
-	return -EINVAL;
+	return arguments_fail(command, NULL, what);
 }
 
 /** Say what the option's value should have been. */
 static int fail_value(int option, const char *expected) {
-	fprintf(stderr, "oriel-gpu: --%s: '%s' is not %s; 'oriel-gpu --help' says more\n",
-			find_name(option), optarg, expected);
-	return -EINVAL;
-}
-
-/** Say what getopt stumbled over. argument is the one of argv that it is in. */
-static int fail_option(int complaint, const char *argument) {
-	const char *name = find_name(optopt);
-	char text[PATH_MAX];
-	if (complaint == ':') {
-		snprintf(text, sizeof(text), "--%s: a value is needed", name);
-	} else if (strncmp(argument, "--", 2) == 0 && name != NULL) {
-		snprintf(text, sizeof(text), "--%s: takes no value", name);
-	} else if (strncmp(argument, "--", 2) == 0) {
-		snprintf(text, sizeof(text), "%s: no such option", argument);
-	} else {
-		snprintf(text, sizeof(text), "-%c: no such option", optopt);
-	}
-	return fail_usage(text);
+	return arguments_fail_value(command, long_options, option, expected);
 }
 
 static int parse_path(int option, const char **ret) {
@@ -349,8 +319,8 @@ static int handle_renderer_option(struct options *options, int option) {
 	}
 }
 
-/** One option that getopt found in argument. Returns 0, or -EINVAL, having said why. */
-static int handle_option(struct options *options, int option, const char *argument) {
+static int handle_option(void *user, int option) {
+	struct options *options = user;
 	switch (option) {
 	case 's':
 	case 'f':
@@ -400,24 +370,28 @@ static int handle_option(struct options *options, int option, const char *argume
 	case OPTION_VERSION:
 		options->action = ACTION_PRINT_VERSION;
 		return 0;
-	case 'h':
+	default: // 'h'
 		options->action = ACTION_PRINT_HELP;
 		return 0;
-	default:
-		return fail_option(option, argument);
 	}
 }
+
+static const struct arguments_syntax syntax = {
+	.command = command,
+	.short_options = ":s:f:r:vch",
+	.long_options = long_options,
+	.handle_option = handle_option,
+};
 
 /** Whether --print-capabilities is among the options, however wrong the others are. */
 static bool asks_for_capabilities(int argc, char **argv) {
 	bool found = false;
 	opterr = 0;
-	int option = getopt_long(argc, argv, short_options, long_options, NULL);
+	int option = getopt_long(argc, argv, syntax.short_options, long_options, NULL);
 	while (option != -1) {
 		found = found || option == 'c';
-		option = getopt_long(argc, argv, short_options, long_options, NULL);
+		option = getopt_long(argc, argv, syntax.short_options, long_options, NULL);
 	}
-	optind = 0; // glibc and musl: begin anew
 	return found;
 }
 
@@ -479,23 +453,15 @@ int options_parse(int argc, char **argv, struct options *ret) {
 		*ret = options;
 		return 0;
 	}
-	int option = getopt_long(argc, argv, short_options, long_options, NULL);
-	while (option != -1) {
-		int err = handle_option(&options, option, argv[optind - 1]);
-		if (err < 0) {
-			return err;
-		}
-		option = getopt_long(argc, argv, short_options, long_options, NULL);
+	int err = arguments_parse(&syntax, argc, argv, &options);
+	if (err < 0) {
+		return err;
 	}
 	if (options.action == ACTION_SERVE) {
 		if (optind < argc) {
-			fprintf(stderr,
-					"oriel-gpu: %s: not an option; 'oriel-gpu --help' says "
-					"more\n",
-					argv[optind]);
-			return -EINVAL;
+			return arguments_fail(command, argv[optind], "not an option");
 		}
-		int err = check_together(&options);
+		err = check_together(&options);
 		if (err < 0) {
 			return err;
 		}

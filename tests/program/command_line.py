@@ -35,9 +35,9 @@ BAD = [
     (["--max=1"], "--max=1: no such option"),  # of what?
     (["-x"], "-x: no such option"),
     (["-sa", "-xyz"], "-x: no such option"),
-    (["--once=1"], "--once: takes no value"),
-    (["--fd"], "--fd: a value is needed"),
-    (["-s"], "--socket-path: a value is needed"),
+    (["--once=1"], "--once=1: takes no value"),
+    (["--fd"], "--fd: needs a value"),
+    (["-s"], "-s: needs a value"),
     (["--socket-path="], "--socket-path: '' is not a path"),
     (["--display-socket="], "--display-socket: '' is not a path"),
     (["--fd=-1"], "--fd: '-1' is not the number of a file descriptor"),

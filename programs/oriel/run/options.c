@@ -91,21 +91,8 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-static const char *find_name(int option) {
-	for (const struct option *row = long_options; row->name != NULL; row++) {
-		if (row->val == option) {
-			return row->name;
-		}
-	}
-	return NULL;
-}
-
-/** Say what the option's value should have been. */
 static int fail_value(int option, const char *expected) {
-	char text[256];
-	snprintf(text, sizeof(text), "--%s: '%.80s' is not %s", find_name(option), optarg,
-			expected);
-	return arguments_fail(command, NULL, text);
+	return arguments_fail_value(command, long_options, option, expected);
 }
 
 /** Which of the words, which end with NULL, the value is. Untouched if none of them. */
