@@ -78,7 +78,7 @@ bool oriel_input_release(struct oriel_input *input, uint32_t code,
 	return true;
 }
 
-int oriel_input_move(struct oriel_input *input, uint32_t x, uint32_t y,
+int oriel_input_move(struct oriel_input *input, const struct oriel_position *position,
 		const struct oriel_report_owner *owner) {
 	if (!oriel_input_has_code(&input->identity, EV_ABS, ABS_X)) {
 		return -ENOENT;
@@ -87,7 +87,7 @@ int oriel_input_move(struct oriel_input *input, uint32_t x, uint32_t y,
 		return drop(input, -ENOTCONN);
 	}
 	struct oriel_report_owner replaced;
-	if (oriel_reports_move(&input->reports, x, y, owner, &replaced)) {
+	if (oriel_reports_move(&input->reports, position, owner, &replaced)) {
 		oriel_sender_end_report(&replaced, true);
 	}
 	schedule(input);
@@ -144,6 +144,22 @@ static uint32_t make_turn(const struct oriel_input *input, const struct oriel_re
 	return n;
 }
 
+/**
+ * Linux does not pass on what an axis had before, as it would not move a pointer; but this one
+ * does, if it was on another tablet's screen meanwhile. So it is told of a place beside it first.
+ */
+static uint32_t make_position(const struct oriel_input *input,
+		const struct oriel_position *position, struct oriel_input_event *ret) {
+	uint32_t n = 0;
+	if (position->was_elsewhere && position->x == input->told.x &&
+			position->y == input->told.y) {
+		ret[n++] = (struct oriel_input_event){ EV_ABS, ABS_X, position->x ^ 1u };
+	}
+	ret[n++] = (struct oriel_input_event){ EV_ABS, ABS_X, position->x };
+	ret[n++] = (struct oriel_input_event){ EV_ABS, ABS_Y, position->y };
+	return n;
+}
+
 uint32_t oriel_input_make_events(const struct oriel_input *input, const struct oriel_report *report,
 		struct oriel_input_event ret[ORIEL_INPUT_REPORT_EVENTS]) {
 	uint32_t n = 0;
@@ -152,8 +168,7 @@ uint32_t oriel_input_make_events(const struct oriel_input *input, const struct o
 		ret[n++] = (struct oriel_input_event){ EV_KEY, report->code, report->is_pressed };
 		break;
 	case ORIEL_REPORT_POSITION:
-		ret[n++] = (struct oriel_input_event){ EV_ABS, ABS_X, report->x };
-		ret[n++] = (struct oriel_input_event){ EV_ABS, ABS_Y, report->y };
+		n = make_position(input, &report->position, ret);
 		break;
 	case ORIEL_REPORT_WHEEL:
 		n = make_turn(input, report, ret);
@@ -171,6 +186,9 @@ void oriel_input_end_report(struct oriel_input *input, bool is_given) {
 	if (is_given && first->kind == ORIEL_REPORT_WHEEL) {
 		keep_left(input, first);
 	}
+	if (is_given && first->kind == ORIEL_REPORT_POSITION) {
+		input->told = first->position;
+	}
 	const struct oriel_report_owner owner = first->owner;
 	oriel_reports_remove_first(&input->reports);
 	oriel_sender_end_report(&owner, is_given);
@@ -183,6 +201,7 @@ void oriel_input_lose_driver(struct oriel_input *input) {
 	}
 	input->reports.n_pressed = 0;
 	memset(input->is_told, 0, sizeof(input->is_told));
+	input->told = (struct oriel_position){ 0 };
 	input->left_vertical = 0;
 	input->left_horizontal = 0;
 }

@@ -43,6 +43,7 @@ struct oriel_input {
 	bool has_driver;
 	struct oriel_report_queue reports;
 	bool is_told[ORIEL_INPUT_N_CODES]; // the guest was, or will be, told that it is pressed
+	struct oriel_position told;        // the last position; to begin with, Linux takes 0, 0
 	int32_t left_vertical;             // of a detent that was not told yet, in 1/120
 	int32_t left_horizontal;
 
@@ -70,7 +71,7 @@ bool oriel_input_release(struct oriel_input *input, uint32_t code,
 		const struct oriel_report_owner *owner);
 
 ORIEL_MUST_CHECK
-int oriel_input_move(struct oriel_input *input, uint32_t x, uint32_t y,
+int oriel_input_move(struct oriel_input *input, const struct oriel_position *position,
 		const struct oriel_report_owner *owner);
 
 /** code is REL_WHEEL_HI_RES or REL_HWHEEL_HI_RES. */

@@ -64,18 +64,20 @@ void oriel_reports_release(struct oriel_report_queue *queue, uint16_t code,
 	queue->n_pressed--;
 }
 
-bool oriel_reports_move(struct oriel_report_queue *queue, uint32_t x, uint32_t y,
+bool oriel_reports_move(struct oriel_report_queue *queue, const struct oriel_position *position,
 		const struct oriel_report_owner *owner, struct oriel_report_owner *ret_replaced) {
 	struct oriel_report *report = get_last(queue);
 	const bool replaces = report != NULL && report->kind == ORIEL_REPORT_POSITION;
+	bool was_elsewhere = position->was_elsewhere;
 	if (replaces) {
+		was_elsewhere = was_elsewhere || report->position.was_elsewhere;
 		*ret_replaced = report->owner;
 		report->owner = *owner;
 	} else {
 		report = append(queue, ORIEL_REPORT_POSITION, owner);
 	}
-	report->x = x;
-	report->y = y;
+	report->position = *position;
+	report->position.was_elsewhere = was_elsewhere;
 	return replaces;
 }
 

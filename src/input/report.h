@@ -41,13 +41,18 @@ struct oriel_report_owner {
 	uint32_t n_held; // keys and buttons of this device that the sender held
 };
 
+struct oriel_position {
+	uint32_t x, y;
+	bool was_elsewhere; // the pointer was on another tablet's screen before
+};
+
 struct oriel_report {
 	enum oriel_report_kind kind;
 	struct oriel_report_owner owner;
 	uint16_t code;   // of a key: KEY_* or BTN_*; of a wheel: REL_*_HI_RES
 	bool is_pressed; // of a key
-	uint32_t x, y;   // of a position
-	int32_t amount;  // of a wheel: 1/120 of a detent
+	struct oriel_position position;
+	int32_t amount; // of a wheel: 1/120 of a detent
 };
 
 struct oriel_report_queue {
@@ -67,7 +72,7 @@ void oriel_reports_release(struct oriel_report_queue *queue, uint16_t code,
 		const struct oriel_report_owner *owner);
 
 /** Queue a position. Returns whether it replaced one, whose owner is then in *ret_replaced. */
-bool oriel_reports_move(struct oriel_report_queue *queue, uint32_t x, uint32_t y,
+bool oriel_reports_move(struct oriel_report_queue *queue, const struct oriel_position *position,
 		const struct oriel_report_owner *owner, struct oriel_report_owner *ret_replaced);
 
 /**

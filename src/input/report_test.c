@@ -19,7 +19,8 @@ static uint32_t press_all(struct oriel_report_queue *queue, uint32_t limit) {
 
 static void move(struct oriel_report_queue *queue, uint32_t at) {
 	struct oriel_report_owner replaced;
-	(void)oriel_reports_move(queue, at, at, &nobody, &replaced);
+	const struct oriel_position position = { at, at, false };
+	(void)oriel_reports_move(queue, &position, &nobody, &replaced);
 }
 
 /** However full it is, releases and positions have room, in any order (appending asserts that). */
@@ -48,7 +49,7 @@ static void test_releases_and_positions_always_fit(void **state) {
 				CHECK(report->code == ++n_releases, "release of %u", report->code);
 				CHECK(last == n_releases, "position %u", last);
 			}
-			last = report->kind == ORIEL_REPORT_POSITION ? report->x : 0;
+			last = report->kind == ORIEL_REPORT_POSITION ? report->position.x : 0;
 			oriel_reports_remove_first(&queue);
 		}
 		CHECK(n_releases == n_pressed, "%u of %u", n_releases, n_pressed);
@@ -93,16 +94,19 @@ static void test_positions_are_merged_up_to_a_press(void **state) {
 	struct oriel_report_owner replaced = { .epoch = 7 };
 	const struct oriel_report_owner first = { .sender = (void *)&queue, .epoch = 1 };
 	const struct oriel_report_owner second = { .sender = (void *)&queue, .epoch = 2 };
-	assert_false(oriel_reports_move(&queue, 1, 2, &first, &replaced));
+	static const struct oriel_position positions[] = { { 1, 2, true }, { 3, 4, false },
+		{ 5, 6, false } };
+	assert_false(oriel_reports_move(&queue, &positions[0], &first, &replaced));
 	assert_int_equal(replaced.epoch, 7);
-	assert_true(oriel_reports_move(&queue, 3, 4, &second, &replaced));
+	assert_true(oriel_reports_move(&queue, &positions[1], &second, &replaced));
 	assert_int_equal(replaced.epoch, 1);
 	assert_int_equal(oriel_reports_press(&queue, BTN_LEFT, &nobody), 0);
-	assert_false(oriel_reports_move(&queue, 5, 6, &first, &replaced));
+	assert_false(oriel_reports_move(&queue, &positions[2], &first, &replaced));
 	assert_int_equal(queue.n, 3);
 	const struct oriel_report *report = oriel_reports_get_first(&queue);
-	assert_int_equal(report->x, 3);
-	assert_int_equal(report->y, 4);
+	assert_int_equal(report->position.x, 3);
+	assert_int_equal(report->position.y, 4);
+	assert_true(report->position.was_elsewhere); // before the first of them
 	assert_int_equal(report->owner.epoch, 2);
 }
 

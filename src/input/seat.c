@@ -19,6 +19,7 @@
 struct oriel_seat {
 	struct oriel_input *keyboard; // NULL: none
 	struct oriel_input *tablets[MAX_SCANOUTS];
+	const struct oriel_input *pointed; // the tablet that moved the pointer last; NULL: none
 	uint32_t n_senders;
 };
 
@@ -195,9 +196,18 @@ void oriel_sender_send_pointer(struct oriel_sender *sender, uint32_t scanout,
 		sender->n_dropped++;
 		return;
 	}
+	struct oriel_seat *seat = sender->seat;
 	const struct oriel_report_owner owner = get_tablet_owner(sender, scanout);
-	note(sender, oriel_input_move(tablet, scale(place->x, place->width),
-				     scale(place->y, place->height), &owner));
+	const struct oriel_position position = {
+		.x = scale(place->x, place->width),
+		.y = scale(place->y, place->height),
+		.was_elsewhere = seat->pointed != NULL && seat->pointed != tablet,
+	};
+	const int result = oriel_input_move(tablet, &position, &owner);
+	if (result >= 0) {
+		seat->pointed = tablet;
+	}
+	note(sender, result);
 }
 
 void oriel_sender_send_wheel(struct oriel_sender *sender, uint32_t scanout, int32_t vertical,

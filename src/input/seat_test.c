@@ -123,7 +123,8 @@ static void test_every_pixel_comes_back(void **state) {
 		for (uint32_t x = 0; x < size; x++) {
 			const struct oriel_pointer_place place = { x, 0, sizes[i], 1 };
 			oriel_sender_send_pointer(rig.senders[0], 0, &place);
-			const uint64_t value = oriel_reports_get_first(&rig.input->reports)->x;
+			const uint64_t value =
+					oriel_reports_get_first(&rig.input->reports)->position.x;
 			CHECK(value * size / 32768 == x, "%u of %u: %u", x, sizes[i],
 					(unsigned int)value);
 			CHECK(value * (size - 1) / 32767 == x, "%u of %u: %u", x, sizes[i],

@@ -118,6 +118,29 @@ class Events(InputTest):
         viewer.pointer(1, 1)
         self.assertEqual(viewer.sync(), 1)
 
+    def test_the_pointer_comes_back_to_where_it_was(self):
+        """Linux passes no value on that an axis has already: there is another one before it."""
+        machine = self.machine(daemon=self.gpu(by_path=True))
+        for head in (0, 1):
+            machine.guest.show(head, head + 1, 32, 24, picture.noise(32, 24, 1))
+        tablets = [self.tablet(machine.daemon, head) for head in (0, 1)]
+        viewer = self.viewer(machine.daemon)
+        place = [(EV_ABS, 0, 32767), (EV_ABS, 1, 0)]
+        for head, n_before in ((0, 0), (1, 0), (0, 1), (0, 0), (1, 1)):
+            viewer.pointer(31, 0, scanout=head)
+            (*before, x, y), = tablets[head].read_reports(1)
+            self.assertEqual(([x, y], len(before)), (place, n_before), head)
+            for type_, axis, value in before:
+                self.assertEqual((type_, axis), (EV_ABS, 0))
+                self.assertNotEqual(value, 32767)
+                self.assertLess(value, 32768)
+        # To begin with, a tablet is at 0, 0 for Linux.
+        tablets[0].vm.reset()
+        tablets[0].start()
+        viewer.pointer(0, 0)
+        self.assertEqual(tablets[0].read_reports(1),
+                         [[(EV_ABS, 0, 1), (EV_ABS, 0, 0), (EV_ABS, 1, 0)]])
+
     def test_each_head_has_its_tablet(self):
         daemon = self.gpu()
         tablets = [self.tablet(daemon, head) for head in (0, 1)]
