@@ -23,7 +23,7 @@ bool oriel_gpu_queue_is_started(const struct oriel_gpu_queue *queue) {
 }
 
 void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue) {
-	// A turn shows all that it finished when it ends.
+	// What a turn serves and finishes it shows by itself.
 	if (!queue->in_turn) {
 		oriel_virtio_ring_schedule(&queue->ring);
 	}
@@ -198,9 +198,9 @@ static void run_turn(void *user) {
 	queue->peak_depth = oriel_max_u32(queue->peak_depth, oriel_gpu_queue_get_depth(queue));
 	queue->in_turn = true;
 	bool has_more = serve(queue);
-	queue->n_turns += queue->n_begun != n_before ? 1 : 0;
-	oriel_cursor_run_waiting(queue->gpu);
 	queue->in_turn = false;
+	queue->n_turns += queue->n_begun != n_before ? 1 : 0;
+	oriel_cursor_run_waiting(queue->gpu); // may end what this queue was blocked by
 	oriel_virtio_ring_publish(&queue->ring);
 	if (has_more) {
 		oriel_gpu_queue_schedule(queue);

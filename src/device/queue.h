@@ -40,8 +40,8 @@ struct oriel_gpu_queue {
 	struct oriel_link waiting;   // UPDATE_CURSORs that wait for the control queue
 	struct oriel_timeline timeline;
 	struct oriel_request *current; // in the middle of its slices, or NULL
-	bool in_turn;
-	bool is_out_of_patience; // it stops, and has waited long enough for the renderer
+	bool in_turn;                  // it is being served
+	bool is_out_of_patience;       // it stops, and has waited long enough for the renderer
 
 	// Counts requests that were begun, since the device was made.
 	uint64_t n_begun;
