@@ -48,7 +48,7 @@ static int read_password(const struct options *options, struct oriel_log_sink *l
 		char password[MAX_PASSWORD + 1]) {
 	FILE *file = fopen(options->password_file, "re");
 	bool is_read = file != NULL && fgets(password, MAX_PASSWORD + 1, file) != NULL;
-	int err = file == NULL ? oriel_errno() : 0;
+	int err = file == NULL || ferror(file) ? oriel_errno() : 0; // a folder can be opened
 	if (file != NULL) {
 		fclose(file);
 	}

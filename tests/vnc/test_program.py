@@ -109,6 +109,8 @@ class Errors(lab.VncTest):
         for name, text, said in (("none", None, "No such file"), ("empty", "", "is empty"),
                                  ("line", "\nx\n", "is empty")):
             self.check(1, said, "--listen=127.0.0.1:0", f"--password-file={self.path(name, text)}")
+        self.check(1, "Is a directory", "--listen=127.0.0.1:0",
+                   f"--password-file={self.folder.name}")
 
     def test_keymap(self):
         for layout in ("nosuch", "", "us:nosuch", "../../etc", "a" * 100):
