@@ -43,12 +43,28 @@ static bool needs_no_socket(int argc, char **argv) {
 	return false;
 }
 
-/** Put "--socket=PATH" of the only machine before the options. Returns NULL after saying why not.
+/** What --name, which may be shortened, says; NULL: it is not there. */
+static const char *find_name(int argc, char **argv) {
+	static const char option[] = "--name";
+	for (int i = 1; i < argc; i++) {
+		const size_t size = strcspn(argv[i], "=");
+		if (size < strlen("--na") || size >= sizeof(option) ||
+				strncmp(argv[i], option, size) != 0) {
+			continue;
+		}
+		return argv[i][size] == '=' ? argv[i] + size + 1 : argv[i + 1];
+	}
+	return NULL;
+}
+
+/**
+ * Put "--socket=PATH" of the machine that --name says, or of the only one, before the options.
+ * Returns NULL after saying why not.
  */
 static char **add_socket(int argc, char **argv) {
 	static char option[PATH_MAX + 16];
 	struct place_path path;
-	const struct place_wanted wanted = { 0 };
+	const struct place_wanted wanted = { .name = find_name(argc, argv) };
 	if (place_find_socket("oriel vnc", &wanted, "display.sock", &path) < 0) {
 		return NULL;
 	}

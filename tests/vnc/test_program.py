@@ -3,6 +3,7 @@
 """oriel-vnc as who starts it sees it: its lines, its errors, its ends."""
 
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -15,10 +16,10 @@ from rig import wait
 ORIEL = os.environ.get("ORIEL", "oriel")
 
 
-def run(*options, program=(lab.PROGRAM,)):
+def run(*options, program=(lab.PROGRAM,), env=None):
     """Run it to its end: exit status, standard output, standard error."""
     result = subprocess.run([*program, *options], capture_output=True, text=True, timeout=60,
-                            stdin=subprocess.DEVNULL, check=False)
+                            stdin=subprocess.DEVNULL, check=False, env=env)
     return result.returncode, result.stdout, result.stderr
 
 
@@ -128,6 +129,24 @@ class Errors(lab.VncTest):
         status, _, err = run("vnc", "--socket=x", program=(ORIEL,))
         self.assertEqual(status, 2)
         self.assertIn("oriel-vnc: --listen or --web is needed", err)
+
+    def test_oriel_vnc_of_a_machine(self):
+        """Of several machines, --name says which; nothing else does."""
+        folder = pathlib.Path(self.folder.name)
+        sockets = []
+        for name in ("one", "two"):
+            (folder / "oriel" / name).mkdir(parents=True)
+            sockets.append(socket.socket(socket.AF_UNIX))
+            sockets[-1].bind(str(folder / "oriel" / name / "display.sock"))
+            self.addCleanup(sockets[-1].close)
+        env = dict(os.environ, XDG_RUNTIME_DIR=str(folder))
+        for words, said in (([], "2 machines run; --name says which"),
+                            (["--name=two"], f"{folder}/oriel/two/display.sock: Connection refused"),
+                            (["--nam", "one"], f"{folder}/oriel/one/display.sock: Connection refused"),
+                            (["--name=three"], f"{folder}/oriel/three/display.sock: No such file")):
+            status, _, err = run("vnc", "--listen=127.0.0.1:0", *words, program=(ORIEL,), env=env)
+            self.assertEqual(status, 1)
+            self.assertIn(said, err)
 
 
 class Ends(lab.VncTest):
