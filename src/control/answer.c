@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define MAX_SIZE_PX 16384u
+#define MIN_REFRESH_MHZ 10000u
 #define MAX_REFRESH_MHZ 1000000u
 
 /** A request that is being answered. */
@@ -118,10 +119,10 @@ static int read_wanted(const struct oriel_control_request *request, struct wante
 		return fail_with(ret_error, "invalid",
 				"\"width\" and \"height\" are to be 1 to 16384 pixels");
 	}
-	if (oriel_control_request_get_number(request, "refresh_mhz", 1, MAX_REFRESH_MHZ,
-			    &wanted.refresh_mhz) == -EINVAL) {
+	if (oriel_control_request_get_number(request, "refresh_mhz", MIN_REFRESH_MHZ,
+			    MAX_REFRESH_MHZ, &wanted.refresh_mhz) == -EINVAL) {
 		return fail_with(ret_error, "invalid",
-				"\"refresh_mhz\" is to be 1 to 1000000 millihertz");
+				"\"refresh_mhz\" is to be 10000 to 1000000 millihertz");
 	}
 	*ret = wanted;
 	return 0;

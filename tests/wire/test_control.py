@@ -291,6 +291,7 @@ class Display(ControlTest):
                 ({"head": 0, "width": 640, "height": 480, "on": 1}, "invalid"),
                 ({"head": 0, "width": 640, "height": 480, "on": False}, "invalid"),
                 ({"head": 0, "width": 640, "height": 480, "refresh_mhz": 0}, "invalid"),
+                ({"head": 0, "width": 640, "height": 480, "refresh_mhz": 9999}, "invalid"),
                 ({"head": 1, "width": 640, "height": 480}, "no-such-head"),
                 ({"head": 2**32 - 1, "width": 640, "height": 480}, "no-such-head"),
                 ({"head": 2**63, "width": 640, "height": 480}, "invalid")):
