@@ -189,15 +189,12 @@ void input_handle_pointer(int mask, int x, int y, rfbClientPtr client) {
 	if (!takes_input(viewer)) {
 		return;
 	}
-	if (!input->has_pointer || x != input->x || y != input->y) {
-		// A position that is lost is followed by another.
-		int err = oriel_client_send_pointer(viewer->display, viewer->setup->options->head,
-				x < 0 ? 0 : (uint32_t)x, y < 0 ? 0 : (uint32_t)y);
-		(void)err;
-		input->x = x;
-		input->y = y;
-		input->has_pointer = true;
-	}
+	// Also where this viewer was before: others may have moved the pointer meanwhile. A
+	// position that is lost is followed by another.
+	int err = oriel_client_send_pointer(viewer->display, viewer->setup->options->head,
+			x < 0 ? 0 : (uint32_t)x, y < 0 ? 0 : (uint32_t)y);
+	(void)err;
+	input->has_pointer = true;
 	input->moved_ns = get_now_ns();
 	uint8_t changed = input->buttons ^ (uint8_t)mask;
 	input->buttons = (uint8_t)mask;

@@ -55,9 +55,8 @@ struct input {
 		uint16_t code;   // 0: free
 	} held[INPUT_MAX_HELD];
 	uint8_t buttons;   // of RFB
-	int32_t x, y;      // where the viewer's pointer was last
-	bool has_pointer;  // it was anywhere
-	uint64_t moved_ns; // when
+	bool has_pointer;  // the viewer has pointed anywhere
+	uint64_t moved_ns; // when it did last
 };
 
 #endif

@@ -158,7 +158,8 @@ class Input(unittest.TestCase):
         self.assertEqual(sorted(pressed), sorted(released))
 
     def test_pointer(self):
-        """Positions, buttons where they are pressed, the wheel."""
+        """Positions, buttons where they are pressed, the wheel. Each comes with its place, also if
+        the viewer was there before: another one may have moved the pointer meanwhile."""
         client = self.start()
         client.point(10, 20)
         client.point(10, 20, 1)
@@ -167,15 +168,16 @@ class Input(unittest.TestCase):
         client.point(11, 22, 2)
         client.point(11, 22, 0x80)
         client.point(11, 22, 0)
-        self.check(("pointer", 0, 10, 20), ("button", 0, BTN_LEFT, 1), ("pointer", 0, 11, 22),
-                   ("button", 0, BTN_RIGHT, 1), ("button", 0, BTN_LEFT, 0),
-                   ("button", 0, BTN_RIGHT, 0), ("button", 0, BTN_MIDDLE, 1),
-                   ("button", 0, BTN_MIDDLE, 0), ("button", 0, BTN_SIDE, 1),
-                   ("button", 0, BTN_SIDE, 0))
+        first, place = ("pointer", 0, 10, 20), ("pointer", 0, 11, 22)
+        self.check(first, first, ("button", 0, BTN_LEFT, 1), place, ("button", 0, BTN_RIGHT, 1),
+                   place, ("button", 0, BTN_LEFT, 0), ("button", 0, BTN_RIGHT, 0),
+                   place, ("button", 0, BTN_MIDDLE, 1),
+                   place, ("button", 0, BTN_MIDDLE, 0), ("button", 0, BTN_SIDE, 1),
+                   place, ("button", 0, BTN_SIDE, 0))
         for bit, turn in ((3, (120, 0)), (4, (-120, 0)), (5, (0, -120)), (6, (0, 120))):
             client.point(11, 22, 1 << bit)
             client.point(11, 22, 0)
-            self.check(("wheel", 0, *turn))
+            self.check(place, ("wheel", 0, *turn), place)
 
     def test_head(self):
         """The pointer is that of the head that is shown."""
