@@ -242,7 +242,7 @@ int run_pointer(int argc, char **argv) {
 	}
 	int err = 0;
 	for (int i = 0; err == 0 && i < options.n_words;) {
-		struct action action;
+		struct action action = { 0 };
 		i += parse_action(options.words + i, options.n_words - i, &action); // it was judged
 		err = run(&typist, options.scanout, &action);
 	}
