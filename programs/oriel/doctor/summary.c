@@ -84,6 +84,5 @@ void summarize(struct doctor *doctor) {
 	if (doctor->found.has_qemu) {
 		summarize_generic(doctor);
 	}
-	report_set(add(doctor, "blobs as dma-bufs"), REPORT_OFF, "not in this version");
 	report_set(add(doctor, "Vulkan (Venus)"), REPORT_OFF, "not in this version");
 }
