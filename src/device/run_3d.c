@@ -85,7 +85,6 @@ enum oriel_resp oriel_run_create_3d(struct oriel_gpu *gpu, struct oriel_request 
 				err == -EINVAL ? "empty" : "over a limit, or no memory");
 	}
 	gpu->is_3d_used = true;
-	oriel_count_largest(&gpu->counts.largest_dimension, oriel_max_u32(cmd.width, cmd.height));
 	work->res = oriel_resource_hold(res);
 	work->op.resource_id = id;
 	work->op.resource = (struct oriel_render3d_resource){ cmd.target, cmd.format, cmd.bind,
