@@ -14,6 +14,8 @@
 
 /** The widest texel there is has four 32-bit channels. */
 #define MAX_TEXEL_BYTES 16u
+/** virgl's target of a resource that has bytes, and no picture. */
+#define TARGET_BUFFER 0u
 
 /**
  * How many bytes a resource may take in the renderer: an estimate, from above but for drivers' own
@@ -25,9 +27,9 @@ static int estimate_size(const struct oriel_cmd_create_3d *cmd, size_t *ret) {
 	const struct oriel_format *format = oriel_format_get(cmd->format);
 	size_t size = cmd->width;
 	int err = oriel_size_mul(size,
-			cmd->target == 0 ? 1
-			: format != NULL ? ORIEL_BYTES_PER_PIXEL
-					 : MAX_TEXEL_BYTES,
+			cmd->target == TARGET_BUFFER ? 1
+			: format != NULL             ? ORIEL_BYTES_PER_PIXEL
+						     : MAX_TEXEL_BYTES,
 			&size);
 	for (size_t i = 0; err == 0 && i < ORIEL_ARRAY_LEN(factors); i++) {
 		err = oriel_size_mul(size, factors[i] != 0 ? factors[i] : 1, &size);
@@ -85,6 +87,10 @@ enum oriel_resp oriel_run_create_3d(struct oriel_gpu *gpu, struct oriel_request 
 				err == -EINVAL ? "empty" : "over a limit, or no memory");
 	}
 	gpu->is_3d_used = true;
+	if (cmd.target != TARGET_BUFFER) { // whose width is its bytes
+		oriel_count_largest(&gpu->counts.largest_dimension,
+				oriel_max_u32(cmd.width, cmd.height));
+	}
 	work->res = oriel_resource_hold(res);
 	work->op.resource_id = id;
 	work->op.resource = (struct oriel_render3d_resource){ cmd.target, cmd.format, cmd.bind,

@@ -28,6 +28,8 @@ class Status(case3d.Test3D):
             guest.ctx_create(ctx)
         guest.ctx_destroy(2)
         guest.create_3d(10, 64, 32)
+        guest.create_3d(11, 1000, 1, format_=gpu3d.R8, target=gpu3d.BUFFER,
+                        bind=gpu3d.BIND_VERTEX)
         guest.submit(1, gpu3d.nop() * 25)
         for fence in range(5):
             guest.submit(3, gpu3d.nop(), header=on_ring(3, 9, fence))
@@ -35,7 +37,7 @@ class Status(case3d.Test3D):
         status = client.status()
         limits = status["limits"]
         self.assertEqual(limits["contexts"], {"used": 2, "peak": 3, "limit": 4096})
-        self.assertEqual(limits["memory_3d_bytes"]["used"], 64 * 32 * 4)
+        self.assertEqual(limits["memory_3d_bytes"]["used"], 64 * 32 * 4 + 1000)
         self.assertEqual(limits["submit_bytes"]["largest"], len(gpu3d.nop() * 25))
         self.assertEqual(limits["context_rings"]["largest"], 10)
         self.assertEqual(limits["dimension_px"]["largest"], 64)
