@@ -145,7 +145,7 @@ static uint32_t packed_count_available(struct oriel_virtq *vq) {
 	return packed->n_counted_lists;
 }
 
-/** A list of n slots was popped. The guest may have changed it since it was counted. */
+/** n slots were popped, or taken back. The guest may have changed lists since they were counted. */
 static void forget_counted(struct virtq_packed *packed, uint16_t n) {
 	if (n < packed->n_counted_slots && packed->n_counted_lists > 0) {
 		packed->n_counted_slots = (uint16_t)(packed->n_counted_slots - n);
@@ -162,6 +162,7 @@ static int packed_pop(struct oriel_virtq *vq, struct oriel_chain *ret) {
 	struct virtq_packed *packed = &vq->packed;
 	uint16_t flags;
 	if (!has_next(vq, packed->next_avail, &flags)) {
+		forget_counted(packed, packed->n_counted_slots); // what a guest took back
 		return -EAGAIN;
 	}
 	if (packed->n_taken == vq->config.size) {

@@ -336,6 +336,26 @@ static void test_count_of_what_changes(void **state) {
 	virtq_rig_finish(&rig);
 }
 
+/** Lists that were counted and are not there any more do not stay counted. */
+static void test_lists_taken_back(void **state) {
+	(void)state;
+	struct virtq_rig rig;
+	virtq_rig_init_as(&rig, 7, true);
+	virtq_rig_start(&rig);
+	for (uint16_t i = 0; i < 3; i++) {
+		place(&rig, i | WRAP, 0, 0);
+	}
+	assert_int_equal(oriel_virtq_count_available(rig.vq), 3);
+	pop(&rig);
+	place(&rig, 1, 0, 0);
+	struct oriel_chain chain;
+	assert_int_equal(oriel_virtq_pop(rig.vq, &chain), -EAGAIN);
+	assert_int_equal(oriel_virtq_count_available(rig.vq), 0);
+	place(&rig, 1 | WRAP, 0, 0);
+	assert_int_equal(oriel_virtq_count_available(rig.vq), 2);
+	virtq_rig_finish(&rig);
+}
+
 /** H-045: ids are echoed, whatever they are, and may be in flight twice. */
 static void test_ids(void **state) {
 	(void)state;
@@ -462,6 +482,7 @@ int main(void) {
 		cmocka_unit_test(test_many_rounds),
 		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_count_of_what_changes),
+		cmocka_unit_test(test_lists_taken_back),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_slots_in_flight),
 		cmocka_unit_test(test_nothing_else_is_written),
