@@ -44,9 +44,10 @@ struct fuzz {
 	bool is_wild[2]; // the guest has written into the ring: the model is off
 	bool in_flight[2][RING_SIZE];
 	bool is_fenced[2][RING_SIZE];
-	uint32_t orders[2][RING_SIZE]; // of fenced chains, when they were submitted
+	bool is_ordered[2][RING_SIZE]; // with all others: its fence is not on a timeline of its own
+	uint32_t orders[2][RING_SIZE]; // when chains were submitted
 	uint32_t n_submitted;
-	uint32_t last_order[2]; // of the fenced chain that came back last
+	uint32_t last_order[2]; // of the ordered chain that came back last
 	uint32_t n_stopped[2];  // as told, when last looked at
 };
 
@@ -183,7 +184,7 @@ static struct gpu_command make_large_attach(struct fuzz *f) {
 	return gpu_attach(read_id(f), entries, ORIEL_ARRAY_LEN(entries), ORIEL_ARRAY_LEN(entries));
 }
 
-static void submit(struct fuzz *f, unsigned int queue, const void *bytes, size_t size,
+static void submit(struct fuzz *f, unsigned int queue, const uint8_t *bytes, size_t size,
 		bool fenced) {
 	struct fake_ring *ring = &f->rig.rings[queue];
 	static const size_t rooms[] = { RIG_ROOM, RIG_ROOM, 0, 24, 23, 407, 1056 };
@@ -198,6 +199,8 @@ static void submit(struct fuzz *f, unsigned int queue, const void *bytes, size_t
 	uint16_t head = device_rig_submit_as(&f->rig, queue, bytes, size, &chain);
 	f->in_flight[queue][head] = true;
 	f->is_fenced[queue][head] = fenced && size >= ORIEL_CTRL_HDR_SIZE;
+	f->is_ordered[queue][head] = f->is_fenced[queue][head] &&
+				     (bytes[4] & VIRTIO_GPU_FLAG_INFO_RING_IDX) == 0;
 	f->orders[queue][head] = ++f->n_submitted;
 }
 
@@ -242,7 +245,7 @@ static void collect(struct fuzz *f, unsigned int queue) {
 		must(reply.body == NULL || (reply.hdr.flags != 0) ==
 								f->is_fenced[queue][reply.head],
 				"a fence that was not asked for, or none");
-		if (f->is_fenced[queue][reply.head]) {
+		if (f->is_ordered[queue][reply.head]) {
 			uint32_t order = f->orders[queue][reply.head];
 			must(order > f->last_order[queue], "fences out of order");
 			f->last_order[queue] = order;
