@@ -55,6 +55,15 @@ ORIEL_API_CHECKED
 int oriel_loop_dispatch(struct oriel_loop *loop, int timeout_ms);
 
 /**
+ * Let dispatches that wait for ever poll for up to max_ns nanoseconds before they sleep: what comes
+ * meanwhile is served sooner, by what it takes to be woken, and a processor is busy meanwhile. They
+ * do so only after a sleep that was as short as that, so a loop with nothing to do costs nothing.
+ * 0, the default: never.
+ */
+ORIEL_API
+void oriel_loop_set_max_poll_ns(struct oriel_loop *loop, uint32_t max_ns);
+
+/**
  * Call fn whenever fd is ready for one of events (EPOLLIN, EPOLLOUT; level-triggered).
  *
  * Owns: nothing; fd is borrowed and must stay open until the source is removed.

@@ -54,6 +54,8 @@ struct oriel_loop {
 	bool is_polled; // by an outer loop: it asked for the descriptor
 	bool wake_signalled;
 	uint64_t armed_ns; // what timer_fd is set to; 0: disarmed
+	uint64_t max_poll_ns;
+	uint64_t poll_ns; // how long the next wait polls before it sleeps: 0, or max_poll_ns
 
 	struct oriel_link sources; // fds and deferred
 	struct oriel_link timers;
@@ -210,13 +212,46 @@ static void run_event(struct oriel_loop *loop, const struct epoll_event *event) 
 	}
 }
 
+void oriel_loop_set_max_poll_ns(struct oriel_loop *loop, uint32_t max_ns) {
+	loop->max_poll_ns = max_ns;
+	loop->poll_ns = 0;
+}
+
+/** Look again and again, for as long as the last wait says that it is worth it. */
+static int poll_events(const struct oriel_loop *loop, struct epoll_event *events,
+		uint64_t began_ns) {
+	int n_events = 0;
+	while (n_events == 0 && oriel_now_ns() - began_ns < loop->poll_ns) {
+		n_events = epoll_wait(loop->epoll_fd, events, MAX_EVENTS, 0);
+	}
+	return n_events;
+}
+
+/**
+ * Wait until something is due. To be woken takes longer than many a command, so a sleep that ends
+ * within the bound lets the next wait poll, and one that does not ends that.
+ */
+static int wait_for_events(struct oriel_loop *loop, struct epoll_event *events, int timeout_ms) {
+	if (timeout_ms >= 0 || loop->max_poll_ns == 0) {
+		return epoll_wait(loop->epoll_fd, events, MAX_EVENTS, timeout_ms);
+	}
+	const uint64_t began_ns = oriel_now_ns();
+	int n_events = poll_events(loop, events, began_ns);
+	if (n_events == 0) {
+		n_events = epoll_wait(loop->epoll_fd, events, MAX_EVENTS, timeout_ms);
+		const bool was_short = oriel_now_ns() - began_ns <= loop->max_poll_ns;
+		loop->poll_ns = was_short ? loop->max_poll_ns : 0;
+	}
+	return n_events;
+}
+
 int oriel_loop_dispatch(struct oriel_loop *loop, int timeout_ms) {
 	assert(!loop->dispatching);
 	struct epoll_event events[MAX_EVENTS];
 	if (!oriel_list_is_empty(&loop->pending)) {
 		timeout_ms = 0;
 	}
-	int n_events = epoll_wait(loop->epoll_fd, events, MAX_EVENTS, timeout_ms);
+	int n_events = wait_for_events(loop, events, timeout_ms);
 	if (n_events < 0) {
 		return errno == EINTR ? 0 : oriel_errno();
 	}

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 struct state {
 	struct oriel_loop *loop;
@@ -187,6 +188,37 @@ static void test_timer(void **unused) {
 	oriel_loop_destroy(s.loop);
 }
 
+/** Make an event and a timer due while the loop polls, or would. */
+static void test_polling(void **unused) {
+	(void)unused;
+	struct state s;
+	setup(&s);
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	assert_int_equal(oriel_loop_add_fd(s.loop, fd, EPOLLIN, count_fd, &s, &s.other), 0);
+	assert_int_equal(oriel_loop_add_timer(s.loop, count_call, &s, &s.source), 0);
+	oriel_loop_set_max_poll_ns(s.loop, UINT32_MAX);
+	oriel_eventfd_signal(fd);
+	assert_int_equal(oriel_loop_dispatch(s.loop, -1), 0); // and the next one polls
+	assert_int_equal(s.n_calls, 1);
+	oriel_source_set_deadline(s.source, oriel_now_ns() + 1000000u);
+	while (s.n_calls < 2) {
+		assert_int_equal(oriel_loop_dispatch(s.loop, -1), 0);
+	}
+	oriel_eventfd_signal(fd);
+	assert_int_equal(oriel_loop_dispatch(s.loop, -1), 0);
+	assert_int_equal(s.n_calls, 3);
+	assert_int_equal(oriel_loop_dispatch(s.loop, 1), 0); // no longer than it was told
+	oriel_loop_set_max_poll_ns(s.loop, 1);               // shorter than any sleep
+	oriel_source_set_deadline(s.source, oriel_now_ns() + 1000000u);
+	while (s.n_calls < 4) {
+		assert_int_equal(oriel_loop_dispatch(s.loop, -1), 0);
+	}
+	oriel_source_remove(s.source);
+	oriel_source_remove(s.other);
+	oriel_loop_destroy(s.loop);
+	assert_int_equal(close(fd), 0);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fd),
@@ -195,6 +227,7 @@ int main(void) {
 		cmocka_unit_test(test_asked_late),
 		cmocka_unit_test(test_pending_twice),
 		cmocka_unit_test(test_timer),
+		cmocka_unit_test(test_polling),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
