@@ -118,7 +118,7 @@ static void set_up_ring(struct machine *machine, struct ring *ring, unsigned int
 	give_fd(machine, 12, index, ring->kick_fd); // SET_VRING_KICK
 }
 
-static void spawn(struct machine *machine, bool is_oriel, const char *renderer) {
+static void spawn(struct machine *machine, bool is_oriel, const char *option) {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 		die("socketpair: %s", strerror(errno));
@@ -134,7 +134,7 @@ static void spawn(struct machine *machine, bool is_oriel, const char *renderer) 
 		fcntl(pair[1], F_SETFD, 0);
 		if (is_oriel) {
 			execl(machine->program, machine->program, fd_option, display_option,
-					"--log-level=error", "--max-resources=off", renderer,
+					"--log-level=error", "--max-resources=off", option,
 					(char *)NULL);
 		} else {
 			execl(machine->program, machine->program, fd_option, (char *)NULL);
@@ -145,9 +145,9 @@ static void spawn(struct machine *machine, bool is_oriel, const char *renderer) 
 	machine->socket = pair[0];
 }
 
-/** renderer: an option, or NULL. */
-static void start(struct machine *machine, const char *program, bool is_oriel,
-		const char *renderer) {
+/** option: one more, or NULL. */
+static void start(struct machine *machine, const char *program, bool is_oriel, const char *option,
+		bool is_3d) {
 	*machine = (struct machine){ .program = program };
 	strcpy(machine->folder, "/tmp/oriel-bench-XXXXXX");
 	if (mkdtemp(machine->folder) == NULL) {
@@ -166,7 +166,7 @@ static void start(struct machine *machine, const char *program, bool is_oriel,
 	if (machine->memory == MAP_FAILED) {
 		die("memory: %s", strerror(errno));
 	}
-	spawn(machine, is_oriel, renderer);
+	spawn(machine, is_oriel, option);
 	say(machine, 1, NULL, 0, -1, true);  // GET_FEATURES
 	say(machine, 15, NULL, 0, -1, true); // GET_PROTOCOL_FEATURES
 	uint64_t protocol = 1 << 0 | 1 << 9; // MQ, CONFIG
@@ -180,7 +180,7 @@ static void start(struct machine *machine, const char *program, bool is_oriel,
 	say(machine, 33, NULL, 0, pair[1], false); // GPU_SET_SOCKET
 	close(pair[1]);
 	uint64_t features = 1ull << 29 | 1ull << 30 | 1ull << 32; // EVENT_IDX, …, VERSION_1
-	features |= renderer != NULL ? 1 : 0;                     // VIRGL
+	features |= is_3d ? 1 : 0;                                // VIRGL
 	say(machine, 2, &features, sizeof(features), -1, false);
 	uint64_t table[5] = { 1, 0, MACHINE_MEMORY_SIZE, USER_ADDRESS, 0 };
 	say(machine, 5, table, sizeof(table), machine->memory_fd, false); // SET_MEM_TABLE
@@ -191,11 +191,15 @@ static void start(struct machine *machine, const char *program, bool is_oriel,
 }
 
 void machine_start(struct machine *machine, const char *program, bool is_oriel) {
-	start(machine, program, is_oriel, NULL);
+	start(machine, program, is_oriel, NULL, false);
 }
 
 void machine_start_3d(struct machine *machine, const char *program, const char *renderer) {
-	start(machine, program, true, renderer);
+	start(machine, program, true, renderer, true);
+}
+
+void machine_start_polling(struct machine *machine, const char *program) {
+	start(machine, program, true, "--poll-max-ns=30000", false);
 }
 
 void machine_end(struct machine *machine) {

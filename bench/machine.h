@@ -52,6 +52,8 @@ uint64_t now_ns(void);
 void machine_start(struct machine *machine, const char *program, bool is_oriel);
 /** The same with 3D: renderer is the option that says by what, "--renderer=software". */
 void machine_start_3d(struct machine *machine, const char *program, const char *renderer);
+/** Ours, which polls before it sleeps. */
+void machine_start_polling(struct machine *machine, const char *program);
 void machine_end(struct machine *machine);
 
 /** Nanoseconds of CPU that the program has used, in all its threads. */

@@ -35,9 +35,13 @@ struct bench {
 	bool is_oriel;
 };
 
-static void begin(struct bench *bench, const char *program, bool is_oriel) {
+static void begin(struct bench *bench, const char *program, bool is_oriel, bool polls) {
 	bench->is_oriel = is_oriel;
-	machine_start(&bench->machine, program, is_oriel);
+	if (polls) {
+		machine_start_polling(&bench->machine, program);
+	} else {
+		machine_start(&bench->machine, program, is_oriel);
+	}
 	peer_start(&bench->peer, bench->machine.gpu_socket);
 	uint8_t request[128];
 	ring_run(&bench->machine, request, make_create(request, TINY, 64, 64));
@@ -277,6 +281,13 @@ static double get_fds(struct bench *bench) {
 	return (double)machine_count_fds(&bench->machine);
 }
 
+/** Of rows. */
+enum {
+	ONLY_OURS = 1 << 0,
+	KEEPS = 1 << 1, // the machine of the row before
+	POLLS = 1 << 2,
+};
+
 enum bound { NO_BOUND, EVENTFD_US, COPY_MS, SCATTERED_COPY_MS, SEND_PER_S };
 
 static const struct row {
@@ -284,26 +295,25 @@ static const struct row {
 	const char *unit;
 	double (*run)(struct bench *bench);
 	enum bound bound;
-	bool only_oriel;
-	bool keeps; // the machine of the row before
+	unsigned int flags;
 } rows[] = {
-	{ "tiny command, there and back", "us", run_there_and_back, EVENTFD_US, false, false },
-	{ "tiny commands, 64 deep", "million/s", run_deep, NO_BOUND, false, false },
-	{ "  among many resources", "million/s", run_deep_among_many, NO_BOUND, false, false },
-	{ "create and unref", "thousand/s", run_create_unref, NO_BOUND, false, false },
-	{ "4K transfer, in one piece", "ms", run_transfer_contiguous, COPY_MS, false, false },
-	{ "4K transfer, in pages", "ms", run_transfer_scattered, SCATTERED_COPY_MS, false, false },
-	{ "4K frames to the GPU socket", "frames/s", run_frames_contiguous, SEND_PER_S, false,
-			false },
-	{ "  CPU of one", "ms", get_cpu_per_frame, NO_BOUND, false, true },
-	{ "  in pages", "frames/s", run_frames_scattered, SEND_PER_S, false, false },
-	{ "64x64 damage, 16 deep", "thousand/s", run_damage, NO_BOUND, false, false },
-	{ "cursor moves, 16 deep", "thousand/s", run_cursor, NO_BOUND, false, false },
-	{ "4K flush to a viewer", "us", run_viewer, EVENTFD_US, true, false },
-	{ "  CPU of one", "us", get_cpu_per_flush, NO_BOUND, true, true },
-	{ "idle: wake-ups in 2 s", "", run_idle, NO_BOUND, false, false },
-	{ "  resident", "MiB", get_resident, NO_BOUND, false, true },
-	{ "  descriptors", "", get_fds, NO_BOUND, false, true },
+	{ "tiny command, there and back", "us", run_there_and_back, EVENTFD_US, 0 },
+	{ "  the same, polling", "us", run_there_and_back, EVENTFD_US, ONLY_OURS | POLLS },
+	{ "tiny commands, 64 deep", "million/s", run_deep, NO_BOUND, 0 },
+	{ "  among many resources", "million/s", run_deep_among_many, NO_BOUND, 0 },
+	{ "create and unref", "thousand/s", run_create_unref, NO_BOUND, 0 },
+	{ "4K transfer, in one piece", "ms", run_transfer_contiguous, COPY_MS, 0 },
+	{ "4K transfer, in pages", "ms", run_transfer_scattered, SCATTERED_COPY_MS, 0 },
+	{ "4K frames to the GPU socket", "frames/s", run_frames_contiguous, SEND_PER_S, 0 },
+	{ "  CPU of one", "ms", get_cpu_per_frame, NO_BOUND, KEEPS },
+	{ "  in pages", "frames/s", run_frames_scattered, SEND_PER_S, 0 },
+	{ "64x64 damage, 16 deep", "thousand/s", run_damage, NO_BOUND, 0 },
+	{ "cursor moves, 16 deep", "thousand/s", run_cursor, NO_BOUND, 0 },
+	{ "4K flush to a viewer", "us", run_viewer, EVENTFD_US, ONLY_OURS },
+	{ "  CPU of one", "us", get_cpu_per_flush, NO_BOUND, ONLY_OURS | KEEPS },
+	{ "idle: wake-ups in 2 s", "", run_idle, NO_BOUND, 0 },
+	{ "  resident", "MiB", get_resident, NO_BOUND, KEEPS },
+	{ "  descriptors", "", get_fds, NO_BOUND, KEEPS },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -325,7 +335,7 @@ struct results {
 
 /** Whether a row is wanted: its name has text, or that of the row that it is measured with. */
 static bool is_wanted(size_t i, const char *text) {
-	while (rows[i].keeps) {
+	while ((rows[i].flags & KEEPS) != 0) {
 		i--;
 	}
 	return strstr(rows[i].name, text) != NULL;
@@ -337,14 +347,14 @@ static void run_turn(const char *program, bool is_oriel, const char *text, struc
 	struct bench bench;
 	bool is_open = false;
 	for (size_t i = 0; i < N_ROWS; i++) {
-		if (!is_wanted(i, text) || (rows[i].only_oriel && !is_oriel)) {
+		if (!is_wanted(i, text) || ((rows[i].flags & ONLY_OURS) != 0 && !is_oriel)) {
 			continue;
 		}
-		if (!rows[i].keeps) {
+		if ((rows[i].flags & KEEPS) == 0) {
 			if (is_open) {
 				end(&bench);
 			}
-			begin(&bench, program, is_oriel);
+			begin(&bench, program, is_oriel, (rows[i].flags & POLLS) != 0);
 			results->start_ms[turn] = (double)(now_ns() - bench.machine.start_ns) / 1e6;
 			is_open = true;
 		}
@@ -432,7 +442,7 @@ static void print(struct results *ours, struct results *others, const struct bou
 		printf("| %s | %s", rows[i].name, rows[i].unit);
 		print_value(ours->values[i], n);
 		double median = ours->values[i][n / 2];
-		bool has_other = others != NULL && !rows[i].only_oriel;
+		bool has_other = others != NULL && (rows[i].flags & ONLY_OURS) == 0;
 		if (has_other) {
 			print_value(others->values[i], n);
 		} else {

@@ -278,6 +278,7 @@ static int start(struct program *program, const struct options *options) {
 	if (err < 0) {
 		return fail_start("event loop", err);
 	}
+	oriel_loop_set_max_poll_ns(program->loop, options->max_poll_ns);
 	err = signals_init(&program->signals, program->loop, handle_signal, program);
 	if (err < 0) {
 		return fail_start("signals", err);

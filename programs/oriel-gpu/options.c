@@ -21,6 +21,7 @@
 #define MAX_SIZE_PX 16384u
 #define MAX_VIEWERS 64u
 #define MAX_TIMEOUT_S 86400u
+#define MAX_POLL_NS 1000000u
 
 static const char command[] = "oriel-gpu";
 
@@ -51,7 +52,7 @@ void options_print_help(void) {
 	      "      --render-dump=FILE       record what 3D is asked for; see oriel-render(1)\n"
 	      "  limits, each --max-...: resources, host-memory, backing-entries, dimension,\n"
 	      "          backing-memory, contexts, 3d-memory, render-memory, submit-size,\n"
-	      "          viewers; and --render-timeout, --fence-timeout in seconds\n"
+	      "          viewers; --render-timeout, --fence-timeout, in s; and --poll-max-ns\n"
 	      "      --log-level=LEVEL        error, warn, info or debug; default: info\n"
 	      "  -c, --print-capabilities     print what management software asks, as JSON\n"
 	      "      --version                print the version\n"
@@ -84,6 +85,7 @@ enum {
 	OPTION_MAX_BACKING_MEMORY,
 	OPTION_MAX_DIMENSION,
 	OPTION_MAX_VIEWERS,
+	OPTION_POLL_MAX_NS,
 	OPTION_LOG_LEVEL,
 	OPTION_VERSION,
 };
@@ -115,6 +117,7 @@ static const struct option long_options[] = {
 	{ "max-backing-memory", required_argument, NULL, OPTION_MAX_BACKING_MEMORY },
 	{ "max-dimension", required_argument, NULL, OPTION_MAX_DIMENSION },
 	{ "max-viewers", required_argument, NULL, OPTION_MAX_VIEWERS },
+	{ "poll-max-ns", required_argument, NULL, OPTION_POLL_MAX_NS },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "render-node", required_argument, NULL, 'r' },
 	{ "virgl", no_argument, NULL, 'v' },
@@ -282,6 +285,15 @@ static int parse_timeout(int option, uint32_t *ret) {
 	return 0;
 }
 
+static int parse_poll(int option, uint32_t *ret) {
+	uint64_t max_ns;
+	if (oriel_parse_number(optarg, MAX_POLL_NS, &max_ns) < 0) {
+		return fail_value(option, "a number of nanoseconds from 0 to 1000000");
+	}
+	*ret = (uint32_t)max_ns;
+	return 0;
+}
+
 /** Options that say who renders 3D; --virgl and --render-node are what libvirt knows. */
 static int handle_renderer_option(struct options *options, int option) {
 	switch (option) {
@@ -349,6 +361,8 @@ static int handle_option(void *user, int option) {
 		return parse_count(option, MAX_LIMIT, &options->max_dimension_px);
 	case OPTION_MAX_VIEWERS:
 		return parse_count(option, MAX_VIEWERS, &options->max_viewers);
+	case OPTION_POLL_MAX_NS:
+		return parse_poll(option, &options->max_poll_ns);
 	case OPTION_LOG_LEVEL:
 		return parse_log_level(option, &options->log_level);
 	case 'r':

@@ -57,6 +57,7 @@ struct options {
 	uint64_t max_backing_memory_bytes;
 	uint64_t max_dimension_px;
 	uint64_t max_viewers;
+	uint32_t max_poll_ns; // 0: the loop never polls
 
 	enum oriel_log_level log_level;
 };
