@@ -152,7 +152,8 @@ void oriel_command_run(struct oriel_gpu *gpu, struct oriel_request *req) {
 	if (resp != ORIEL_RESP_PENDING) {
 		oriel_request_finish(req, resp);
 	}
-	if (awaits_fence) {
-		oriel_fence_submit(gpu, req); // it is still there: it waits for this
+	// It is still there if it waits for this. What was only prepared is fenced when it follows.
+	if (awaits_fence && req->prepared == NULL) {
+		oriel_fence_submit(gpu, req);
 	}
 }

@@ -29,6 +29,10 @@ void oriel_gpu_queue_schedule(struct oriel_gpu_queue *queue) {
 	}
 }
 
+bool oriel_gpu_queue_has_passed_on(const struct oriel_gpu_queue *queue) {
+	return queue->current == NULL || queue->current->prepared == NULL;
+}
+
 /** Finish a request for which the renderer takes too long, unless its end gives memory back. */
 static void finish_early(struct oriel_request *req) {
 	const bool awaited = req->awaits_fence;
@@ -37,7 +41,10 @@ static void finish_early(struct oriel_request *req) {
 	if (req->work != NULL && req->work->gives_memory_back) {
 		return; // it ends with that work, and does not wait for the GPU then
 	}
-	const bool is_pending = req->work != NULL;
+	const bool is_pending = req->work != NULL || req->prepared != NULL;
+	if (req->prepared != NULL) {
+		oriel_request_end_slices(req);
+	}
 	oriel_work_abandon(req);
 	if (is_pending) {
 		oriel_request_finish(req, oriel_request_fail(req, ORIEL_RESP_ERR_UNSPEC,
@@ -59,7 +66,8 @@ static void run_out_of_patience(void *user) {
 	// What one of them lets go leaves the list too, so it is walked by what is left.
 	for (uint32_t i = 0; i < queue->n_slots; i++) {
 		struct oriel_request *req = &queue->slots[i];
-		if (req->is_taken && (req->work != NULL || req->awaits_fence)) {
+		if (req->is_taken &&
+				(req->work != NULL || req->prepared != NULL || req->awaits_fence)) {
 			finish_early(req);
 		}
 	}
@@ -132,6 +140,12 @@ static bool is_blocked(const struct oriel_gpu_queue *queue) {
 	       (gpu->blocked_by != NULL || oriel_renderer3d_is_full(gpu->renderer3d));
 }
 
+/** Whether the next slice of the current request has to wait for room in the renderer. */
+static bool waits_for_room(const struct oriel_gpu_queue *queue) {
+	return !oriel_gpu_queue_has_passed_on(queue) &&
+	       oriel_renderer3d_is_full(queue->gpu->renderer3d);
+}
+
 /**
  * Whether this is the control queue, and the cursor's has something to do. A move is small, and a
  * hand feels when it comes late; the commands of a 3D program are many, and each is copied.
@@ -152,7 +166,10 @@ static bool serve(struct oriel_gpu_queue *queue) {
 	while (n_chains < ORIEL_TURN_CHAINS && n_descs < ORIEL_TURN_DESCS &&
 			queue->turn_bytes > 0) {
 		if (queue->current != NULL) {
-			oriel_request_continue_transfer(queue->current);
+			if (waits_for_room(queue)) {
+				return false;
+			}
+			queue->current->run_slice(queue->current);
 			continue;
 		}
 		// Without a free slot the queue waits: whatever finishes gives it another turn.

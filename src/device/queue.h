@@ -9,7 +9,8 @@
  * to do. What the turn finished is shown to the guest at its end, with one interrupt at most.
  *
  * A long transfer is carried out in slices: it is then the queue's `current` request, and nothing
- * is popped before its last slice was begun, so commands keep their order.
+ * is popped before its last slice was begun, so commands keep their order. So are the twins that a
+ * context's first commands need (twin.h), which also wait for room in the renderer.
  *
  * Stopping takes time: nothing is popped any more, and when all that was popped has gone back the
  * transport is told. A reset takes none: requests are dropped.
@@ -77,6 +78,9 @@ void oriel_gpu_queue_handle_finished(struct oriel_gpu_queue *queue, struct oriel
 
 /** A fence of the timeline has come: give back what it lets go. */
 void oriel_gpu_queue_handle_fence(struct oriel_gpu_queue *queue, struct oriel_timeline *timeline);
+
+/** Whether all that was begun has also been carried out here, or is with the renderer. */
+bool oriel_gpu_queue_has_passed_on(const struct oriel_gpu_queue *queue);
 
 /** Requests that wait in the ring or are in flight. */
 uint32_t oriel_gpu_queue_get_depth(const struct oriel_gpu_queue *queue);

@@ -71,13 +71,23 @@ int oriel_request_keep(struct oriel_request *req) {
 	return 0;
 }
 
+void oriel_request_begin_slices(struct oriel_request *req, oriel_slice_fn run_slice) {
+	req->run_slice = run_slice;
+	req->queue->current = req;
+}
+
+void oriel_request_end_slices(struct oriel_request *req) {
+	assert(req->queue->current == req);
+	req->queue->current = NULL;
+}
+
 static void handle_transferred(struct oriel_transfer *transfer, int err) {
 	struct oriel_request *req = oriel_container_of(transfer, struct oriel_request, transfer);
-	req->queue->current = NULL;
+	oriel_request_end_slices(req);
 	req->transferred(req, err);
 }
 
-void oriel_request_continue_transfer(struct oriel_request *req) {
+static void continue_transfer(struct oriel_request *req) {
 	struct oriel_gpu_queue *queue = req->queue;
 	oriel_transfer_run(&req->transfer, queue->gpu->renderer, &queue->turn_bytes);
 }
@@ -87,8 +97,8 @@ void oriel_request_begin_transfer(struct oriel_request *req, struct oriel_resour
 		oriel_transferred_fn transferred) {
 	oriel_transfer_init(&req->transfer, res, rect, source, handle_transferred);
 	req->transferred = transferred;
-	req->queue->current = req;
-	oriel_request_continue_transfer(req);
+	oriel_request_begin_slices(req, continue_transfer);
+	continue_transfer(req);
 }
 
 struct oriel_writer *oriel_request_get_body(struct oriel_request *req) {

@@ -54,6 +54,9 @@ enum oriel_resp {
 /** Spans of a response's place that a slot has room for itself; real drivers need one. */
 #define ORIEL_REQUEST_INLINE_SPANS 4u
 
+/** Carries out the next slice of a request that is its queue's current one. */
+typedef void (*oriel_slice_fn)(struct oriel_request *req);
+
 /** A request's transfer is done; err is 0 or a negative errno. */
 typedef void (*oriel_transferred_fn)(struct oriel_request *req, int err);
 
@@ -91,9 +94,12 @@ struct oriel_request {
 	uint32_t written;
 
 	// What a pending command needs.
-	struct oriel_work *work;    // of the 3D renderer, or NULL
-	struct oriel_resource *res; // held, or NULL
+	struct oriel_work *work;     // of the 3D renderer, or NULL
+	struct oriel_work *prepared; // owned: submitted when the slices before it are done; or NULL
+	struct oriel_resource *res;  // held, or NULL
+	oriel_slice_fn run_slice;    // as long as it is its queue's current one
 	union {
+		uint32_t next_twin; // where the walk over a context's resources goes on
 		struct oriel_display_query query;
 		struct {
 			struct oriel_transfer transfer;
@@ -142,8 +148,12 @@ void oriel_request_begin_transfer(struct oriel_request *req, struct oriel_resour
 		const struct oriel_rect *rect, const struct oriel_render_source *source,
 		oriel_transferred_fn transferred);
 
-/** Run the next slice of a request that is its queue's current one. */
-void oriel_request_continue_transfer(struct oriel_request *req);
+/**
+ * A request that was kept is its queue's current one until oriel_request_end_slices(): nothing is
+ * popped behind it, and run_slice is called in each turn, for as long as the turn's share lasts.
+ */
+void oriel_request_begin_slices(struct oriel_request *req, oriel_slice_fn run_slice);
+void oriel_request_end_slices(struct oriel_request *req);
 
 /** Where a handler writes the response's body, before it returns or finishes. Valid until then. */
 struct oriel_writer *oriel_request_get_body(struct oriel_request *req);

@@ -7,6 +7,7 @@
  * there in order. If the renderer refuses, the id is free again by the time the guest is told.
  */
 #include "device/device.h"
+#include "device/fence.h"
 #include "device/twin.h"
 
 #include <inttypes.h>
@@ -221,6 +222,60 @@ enum oriel_resp oriel_run_ctx_detach_resource(struct oriel_gpu *gpu, struct orie
 	return run_ctx_resource(gpu, req, body, ORIEL_RENDER3D_DETACH_RESOURCE);
 }
 
+static enum oriel_resp submit(struct oriel_request *req, struct oriel_work *work) {
+	uint64_t *share = &req->queue->turn_bytes;
+	*share -= oriel_min_u64(*share, work->op.commands.size);
+	return oriel_work_submit_for(work, req, oriel_work_finish_request);
+}
+
+/** What was prepared is to be submitted, or will not be: no more slices come before it. */
+static struct oriel_work *take_prepared(struct oriel_request *req) {
+	struct oriel_work *work = req->prepared;
+	req->prepared = NULL;
+	oriel_request_end_slices(req);
+	return work;
+}
+
+/**
+ * Make twins of what the context has attached, as many as there may be now, and submit its commands
+ * behind the last.
+ *
+ * Returns the response, or ORIEL_RESP_PENDING: if the request is still the current one, there are
+ * more to make.
+ */
+static enum oriel_resp submit_behind_twins(struct oriel_request *req) {
+	struct oriel_gpu_queue *queue = req->queue;
+	struct oriel_context *ctx = req->prepared->ctx;
+	int err = ctx->is_lost ? -ENOTCONN
+			       : oriel_twin_make_some(queue->gpu, ctx, &req->next_twin,
+						 &queue->turn_bytes);
+	if (err == -EAGAIN) {
+		return ORIEL_RESP_PENDING;
+	}
+	struct oriel_work *work = take_prepared(req);
+	if (err < 0) {
+		oriel_work_discard(work);
+		return err == -ENOTCONN ? fail_lost(req) : ORIEL_RESP_ERR_OUT_OF_MEMORY;
+	}
+	ctx->has_submitted = true;
+	return submit(req, work);
+}
+
+static void continue_submit(struct oriel_request *req) {
+	struct oriel_gpu_queue *queue = req->queue;
+	const bool awaits_fence = req->awaits_fence;
+	enum oriel_resp resp = submit_behind_twins(req);
+	if (queue->current == req) {
+		return;
+	}
+	if (resp != ORIEL_RESP_PENDING) {
+		oriel_request_finish(req, resp);
+	}
+	if (awaits_fence) {
+		oriel_fence_submit(queue->gpu, req); // it is still there: it waits for this
+	}
+}
+
 enum oriel_resp oriel_run_submit_3d(struct oriel_gpu *gpu, struct oriel_request *req,
 		struct oriel_reader *body) {
 	struct oriel_cmd_submit_3d cmd;
@@ -248,12 +303,6 @@ enum oriel_resp oriel_run_submit_3d(struct oriel_gpu *gpu, struct oriel_request 
 	if (cmd.size == 0) {
 		return ORIEL_RESP_OK_NODATA;
 	}
-	if (!ctx->has_submitted) {
-		ctx->has_submitted = true;
-		if (oriel_twin_make_all(gpu, ctx) < 0) {
-			return ORIEL_RESP_ERR_OUT_OF_MEMORY;
-		}
-	}
 	struct oriel_work *work;
 	enum oriel_resp resp = begin_work(gpu, req, ORIEL_RENDER3D_SUBMIT, &work);
 	if (resp != ORIEL_RESP_OK_NODATA) {
@@ -261,7 +310,11 @@ enum oriel_resp oriel_run_submit_3d(struct oriel_gpu *gpu, struct oriel_request 
 	}
 	work->op.commands.size = cmd.size;
 	oriel_count_largest(&gpu->counts.largest_submit, cmd.size);
-	uint64_t *share = &req->queue->turn_bytes;
-	*share -= oriel_min_u64(*share, cmd.size);
-	return oriel_work_submit_for(work, req, oriel_work_finish_request);
+	if (ctx->has_submitted) {
+		return submit(req, work);
+	}
+	req->prepared = work;
+	req->next_twin = 0;
+	oriel_request_begin_slices(req, continue_submit);
+	return submit_behind_twins(req);
 }

@@ -85,7 +85,8 @@ static enum oriel_resp update(struct oriel_gpu *gpu, struct oriel_request *req) 
 
 /**
  * Whether all control requests up to this one have been begun, or never will be, and there is room
- * to read a cursor back. A queue that is to stop does not wait for ever.
+ * to read a cursor back: behind commands that draw it. A queue that is to stop does not wait for
+ * ever.
  */
 static bool is_due(struct oriel_gpu *gpu, uint64_t ticket) {
 	const struct oriel_gpu_queue *control = oriel_gpu_get_control_queue(gpu);
@@ -93,8 +94,8 @@ static bool is_due(struct oriel_gpu *gpu, uint64_t ticket) {
 	if (gpu->readback.n_pending_cursors == ORIEL_READBACK_CURSORS) {
 		return cursor->is_out_of_patience;
 	}
-	return control->n_begun >= ticket || !oriel_gpu_queue_is_running(control) ||
-	       !oriel_gpu_queue_is_running(cursor);
+	return (control->n_begun >= ticket && oriel_gpu_queue_has_passed_on(control)) ||
+	       !oriel_gpu_queue_is_running(control) || !oriel_gpu_queue_is_running(cursor);
 }
 
 void oriel_cursor_run_waiting(struct oriel_gpu *gpu) {

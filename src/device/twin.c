@@ -15,6 +15,9 @@
 /** What one attachment to a context may take, with room for a table that grows. */
 #define ATTACHMENT_BYTES 64u
 
+/** What one of as many as a turn has commands takes of its bytes. */
+#define COMMAND_BYTES (ORIEL_TURN_BYTES / ORIEL_TURN_CHAINS)
+
 /** Work that is for nobody in particular: it fails alone. */
 static int begin(struct oriel_gpu *gpu, enum oriel_render3d_type type,
 		const struct oriel_resource *res, struct oriel_work **ret) {
@@ -133,17 +136,27 @@ static int share(struct oriel_gpu *gpu, struct oriel_resource *res, struct oriel
 	return 0;
 }
 
-int oriel_twin_make_all(struct oriel_gpu *gpu, struct oriel_context *ctx) {
-	uint32_t cursor = 0;
-	struct oriel_resource *res = oriel_id_table_next(&ctx->resources, &cursor);
-	while (res != NULL) {
+/** What making the twin of a resource, if it has none, takes of a turn. */
+static uint64_t get_cost(const struct oriel_resource *res) {
+	const bool is_made = res->twin.exists || res->twin.is_refused;
+	const uint64_t list_bytes = res->backing.len * sizeof(struct oriel_backing_entry);
+	return COMMAND_BYTES + (is_made ? 0 : res->size + list_bytes);
+}
+
+int oriel_twin_make_some(struct oriel_gpu *gpu, struct oriel_context *ctx, uint32_t *cursor,
+		uint64_t *turn_share) {
+	while (*turn_share > 0 && !oriel_renderer3d_is_full(gpu->renderer3d)) {
+		struct oriel_resource *res = oriel_id_table_next(&ctx->resources, cursor);
+		if (res == NULL) {
+			return 0;
+		}
+		*turn_share -= oriel_min_u64(*turn_share, get_cost(res));
 		int err = share(gpu, res, ctx);
 		if (err < 0) {
 			return err;
 		}
-		res = oriel_id_table_next(&ctx->resources, &cursor);
 	}
-	return 0;
+	return -EAGAIN;
 }
 
 int oriel_twin_attach(struct oriel_gpu *gpu, struct oriel_context *ctx,

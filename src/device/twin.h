@@ -39,9 +39,16 @@ void oriel_twin_detach_all(struct oriel_gpu *gpu, struct oriel_context *ctx);
 /** A 2D resource goes: detach it from all contexts. */
 void oriel_twin_remove(struct oriel_gpu *gpu, struct oriel_resource *res);
 
-/** A context submits for the first time: its 2D resources get twins. */
+/**
+ * A context is to submit for the first time: its 2D resources get twins, as many as the share of
+ * the turn and the renderer have room for. Begin with *cursor 0, and again where it was, while no
+ * command is run.
+ *
+ * Returns 0 when all have theirs, -EAGAIN if there are more to make, or -ENOMEM.
+ */
 ORIEL_MUST_CHECK
-int oriel_twin_make_all(struct oriel_gpu *gpu, struct oriel_context *ctx);
+int oriel_twin_make_some(struct oriel_gpu *gpu, struct oriel_context *ctx, uint32_t *cursor,
+		uint64_t *turn_share);
 
 /** For work that a 2D resource's request has the twin do as well: it is done, whatever err is. */
 void oriel_twin_finish_request(struct oriel_work *work, int err);

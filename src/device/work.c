@@ -148,6 +148,10 @@ void oriel_work_abandon_fence(struct oriel_request *req) {
 }
 
 void oriel_work_abandon(struct oriel_request *req) {
+	if (req->prepared != NULL) {
+		oriel_work_discard(req->prepared);
+		req->prepared = NULL;
+	}
 	if (req->work != NULL) {
 		req->work->req = NULL;
 		req->work = NULL;

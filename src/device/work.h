@@ -87,7 +87,10 @@ void oriel_work_submit(struct oriel_work *work);
 enum oriel_resp oriel_work_submit_for(struct oriel_work *work, struct oriel_request *req,
 		oriel_work_done_fn done);
 
-/** Nobody waits any more for what is pending for req: its fence, or that and all else. */
+/**
+ * Nobody waits any more for what is pending for req: its fence, or that and all else. What is only
+ * prepared is not submitted any more.
+ */
 void oriel_work_abandon_fence(struct oriel_request *req);
 void oriel_work_abandon(struct oriel_request *req);
 
