@@ -274,6 +274,52 @@ static void test_snapshot_waits(void **state) {
 	assert_int_equal(oriel_share_count_clients(rig->share), 0);
 }
 
+/**
+ * What is waited for is not shown any more when something else is, and nobody draws that: then the
+ * snapshot is of the other picture, at once, or when its own pixels are there.
+ */
+static void test_snapshot_of_what_comes_instead(void **state) {
+	struct rig *rig = *state;
+	struct peer *peer = join(rig, 1);
+	struct oriel_resource *images[3] = { rig_create(rig, 1, 64, 48), rig_create(rig, 2, 32, 16),
+		rig_create(rig, 3, 64, 48) };
+	struct oriel_dmabuf *dmabufs[2] = { make_dmabuf(images[0], false),
+		make_dmabuf(images[2], false) };
+	show(rig, 0, images[0], dmabufs[0]);
+	assert_true(peer_said(peer, "BUFFER 1 100x80; CONFIG 0: 1 7,8 64x48; "
+				    "FRAME 0: #1 0,0 64x48; "));
+	fetches.is_late = true;
+	peer_send_get_snapshot(peer, 5, 0);
+	rig_run(rig);
+	const struct oriel_rect src = { 0, 0, 32, 16 };
+	oriel_screen_set_scanout(&rig->screen, 0, images[1], &src);
+	rig_run(rig);
+	assert_true(peer_said(peer, "SNAPSHOT 5: 0 buffer 2 32x16 #1; "));
+
+	// Another one of the same kind: its pixels are asked for, too.
+	show(rig, 0, images[0], dmabufs[0]);
+	assert_true(peer_said(peer, ""));
+	peer_send_taken(peer, 0, 1);
+	rig_run(rig);
+	assert_true(peer_said(peer, "FRAME 0: #2 0,0 64x48; "));
+	peer_send_get_snapshot(peer, 6, 0);
+	rig_run(rig);
+	const uint32_t n_before = fetches.n_calls;
+	const struct oriel_picture picture = { .res = images[2],
+		.src = { 0, 0, 64, 48 },
+		.dmabuf = dmabufs[1],
+		.is_behind = true };
+	oriel_screen_set_picture(&rig->screen, 0, &picture);
+	rig_run(rig);
+	assert_true(peer_said(peer, ""));
+	assert_int_equal(fetches.n_calls, n_before + 1);
+	end_fetch(&rig->screen, 0);
+	rig_run(rig);
+	assert_true(peer_said(peer, "SNAPSHOT 6: 0 buffer 3 64x48 #3; "));
+	oriel_dmabuf_release(dmabufs[0]);
+	oriel_dmabuf_release(dmabufs[1]);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_who_asked_gets_it, setup, rig_teardown),
@@ -283,6 +329,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_gone, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_gone_after_a_flip, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot_waits, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_snapshot_of_what_comes_instead, setup,
+				rig_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

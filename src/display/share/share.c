@@ -140,11 +140,23 @@ static bool needs_pixels(struct oriel_display *display, uint32_t scanout_id) {
 	return false;
 }
 
+static bool waits_for_pixels(const struct oriel_share *share) {
+	for (uint32_t i = 0; i < share->max_clients; i++) {
+		if (share->clients[i] != NULL && share->clients[i]->waits_for_pixels) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void handle_scanout(struct oriel_display *display, uint32_t scanout_id) {
 	struct oriel_share *share = share_of(display);
 	const struct oriel_scanout *scanout = &display->screen->scanouts[scanout_id];
 	if (scanout->res == NULL) {
 		set_off(share, scanout_id);
+	}
+	// Another picture is news when it is flushed; but what a snapshot waits for may be gone.
+	if (scanout->res == NULL || waits_for_pixels(share)) {
 		oriel_share_update_soon(share);
 	}
 }
