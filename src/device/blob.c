@@ -34,12 +34,12 @@ static int create_image(struct oriel_gpu *gpu, const struct oriel_blob_layout *l
 
 /** Show an image, and beside it the blob's own memory if that can be. */
 static void show_image(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_resource *image,
-		struct oriel_dmabuf *dmabuf) {
+		struct oriel_dmabuf *dmabuf, bool is_behind) {
 	const struct oriel_picture picture = {
 		.res = image,
 		.src = { 0, 0, image->width, image->height },
 		.dmabuf = dmabuf,
-		.is_behind = dmabuf != NULL,
+		.is_behind = is_behind,
 	};
 	oriel_screen_set_picture(&gpu->screen, scanout_id, &picture);
 }
@@ -77,12 +77,12 @@ int oriel_blob_show(struct oriel_gpu *gpu, uint32_t scanout_id, struct oriel_res
 		if (err < 0) {
 			return err;
 		}
-		show_image(gpu, scanout_id, image, NULL);
+		show_image(gpu, scanout_id, image, NULL, false);
 		oriel_blob_leave(gpu, scanout_id);
 		scanout->image = image;
 	}
 	struct oriel_dmabuf *dmabuf = find_dmabuf(gpu, blob, layout);
-	show_image(gpu, scanout_id, scanout->image, dmabuf);
+	show_image(gpu, scanout_id, scanout->image, dmabuf, dmabuf != NULL);
 	struct oriel_resource *old = scanout->blob;
 	scanout->is_stale = scanout->is_stale || old != blob || dmabuf != NULL ||
 			    !oriel_rect_equals(&scanout->layout.rect, &layout->rect) ||
@@ -179,8 +179,9 @@ void oriel_blob_fetch(struct oriel_gpu *gpu, uint32_t scanout_id) {
 
 bool oriel_blob_is_missing(const struct oriel_gpu *gpu, uint32_t scanout_id,
 		const struct oriel_resource *blob) {
+	const struct oriel_scanout *shown = &gpu->screen.scanouts[scanout_id];
 	return gpu->blobs[scanout_id].blob == blob && gpu->blobs[scanout_id].is_stale &&
-	       gpu->screen.scanouts[scanout_id].dmabuf != NULL;
+	       (shown->dmabuf != NULL || shown->is_behind);
 }
 
 void oriel_blob_drop_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob) {
@@ -189,27 +190,57 @@ void oriel_blob_drop_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob) 
 		const struct oriel_scanout *shown = &gpu->screen.scanouts[i];
 		if (gpu->blobs[i].blob == blob && shown->dmabuf != NULL) {
 			const struct oriel_rect all = shown->src;
-			show_image(gpu, i, gpu->blobs[i].image, NULL);
+			show_image(gpu, i, gpu->blobs[i].image, NULL, false);
 			oriel_screen_flush(&gpu->screen, gpu->blobs[i].image, &all);
 		}
 	}
 	oriel_resource_drop_dmabuf(blob);
 }
 
-void oriel_blob_drop_all_dmabufs(struct oriel_gpu *gpu) {
+/** Gather all of a scanout that shows a blob, at once. */
+static void gather_now(struct oriel_gpu *gpu, uint32_t scanout_id) {
+	uint64_t share = UINT64_MAX;
+	begin_fetch(gpu, scanout_id);
+	oriel_transfer_run(&gpu->blob_fetch.transfer, gpu->renderer, &share);
+}
+
+/** A scanout cannot show its blob as a dma-buf any more: its pages are other ones, or gone. */
+static void show_without_dmabuf(struct oriel_gpu *gpu, uint32_t scanout_id,
+		enum oriel_mem_fate fate) {
+	const struct oriel_blob_scanout *scanout = &gpu->blobs[scanout_id];
+	const bool is_missing = oriel_blob_is_missing(gpu, scanout_id, scanout->blob);
+	const struct oriel_rect all = gpu->screen.scanouts[scanout_id].src;
+	show_image(gpu, scanout_id, scanout->image, NULL, is_missing);
+	// Who gathers, now or later, also presents.
+	if (!is_missing) {
+		oriel_screen_flush(&gpu->screen, scanout->image, &all);
+	} else if (fate == ORIEL_MEM_MOVED) {
+		oriel_blob_fetch(gpu, scanout_id);
+	} else {
+		gather_now(gpu, scanout_id);
+	}
+}
+
+void oriel_blob_begin_memory_change(struct oriel_gpu *gpu, const struct oriel_mem_map *map) {
 	for (uint32_t i = 0; i < gpu->screen.n_scanouts; i++) {
-		if (gpu->blobs[i].blob != NULL &&
-				oriel_blob_is_missing(gpu, i, gpu->blobs[i].blob)) {
-			uint64_t share = UINT64_MAX;
-			begin_fetch(gpu, i);
-			oriel_transfer_run(&gpu->blob_fetch.transfer, gpu->renderer, &share);
+		const struct oriel_scanout *shown = &gpu->screen.scanouts[i];
+		const struct oriel_resource *blob = gpu->blobs[i].blob;
+		// One that is behind without a dma-buf has lost it by a change just before this
+		// one.
+		if (blob == NULL || (shown->dmabuf == NULL && !shown->is_behind)) {
+			continue;
+		}
+		const enum oriel_mem_fate fate = oriel_backing_judge(&blob->backing, map);
+		if (fate != ORIEL_MEM_KEPT) {
+			show_without_dmabuf(gpu, i, fate);
 		}
 	}
 	uint32_t cursor = 0;
 	struct oriel_resource *res = oriel_resource_table_next(&gpu->resources, &cursor);
 	for (; res != NULL; res = oriel_resource_table_next(&gpu->resources, &cursor)) {
-		if (res->is_blob) {
-			oriel_blob_drop_dmabuf(gpu, res);
+		if (res->is_blob && res->dmabuf != NULL &&
+				oriel_backing_judge(&res->backing, map) != ORIEL_MEM_KEPT) {
+			oriel_resource_drop_dmabuf(res); // which no scanout shows any more
 		}
 	}
 }

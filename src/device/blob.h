@@ -68,8 +68,8 @@ void oriel_blob_leave(struct oriel_gpu *gpu, uint32_t scanout_id);
 void oriel_blob_remove(struct oriel_gpu *gpu, const struct oriel_resource *blob);
 
 /**
- * Whether a scanout shows a blob without a copy, and has not the last picture: for whoever takes
- * the blob's backing.
+ * Whether a scanout shows a blob without a copy, or did until its memory was mapped anew, and has
+ * not the last picture: for whoever takes the blob's backing.
  */
 bool oriel_blob_is_missing(const struct oriel_gpu *gpu, uint32_t scanout_id,
 		const struct oriel_resource *blob);
@@ -78,10 +78,12 @@ bool oriel_blob_is_missing(const struct oriel_gpu *gpu, uint32_t scanout_id,
 void oriel_blob_drop_dmabuf(struct oriel_gpu *gpu, struct oriel_resource *blob);
 
 /**
- * Guest memory changes: the same for all blobs. What is missing is gathered first, all at once: the
- * VMM waits for the memory.
+ * Guest memory is to be as map has it, and no backing was told so yet: no dma-buf stays whose pages
+ * are not all kept. Where a picture is missing, it is gathered as soon as the backing was told, in
+ * slices; but now, and all at once, where its pages are gone: the VMM waits to have them back, and
+ * nobody else has the last picture.
  */
-void oriel_blob_drop_all_dmabufs(struct oriel_gpu *gpu);
+void oriel_blob_begin_memory_change(struct oriel_gpu *gpu, const struct oriel_mem_map *map);
 
 /** Have what is missing on a scanout gathered soon, and presented (oriel_fetch_pixels_fn). */
 void oriel_blob_fetch(struct oriel_gpu *gpu, uint32_t scanout_id);

@@ -127,7 +127,7 @@ static void gpu_handle_memory_change(struct oriel_virtio *virtio) {
 	for (unsigned int i = 0; i < ORIEL_GPU_N_QUEUES; i++) {
 		oriel_virtio_ring_handle_memory_change(&gpu->queues[i].ring);
 	}
-	oriel_blob_drop_all_dmabufs(gpu);
+	oriel_blob_begin_memory_change(gpu, map);
 	int err = oriel_gpu_3d_begin_memory_change(gpu);
 	oriel_resource_table_handle_map_change(&gpu->resources, map);
 	oriel_gpu_3d_end_memory_change(gpu, map, err);

@@ -87,8 +87,13 @@ enum oriel_resp oriel_run_create_blob(struct oriel_gpu *gpu, struct oriel_reques
 static void detach(struct oriel_request *req);
 
 static void handle_gathered(struct oriel_request *req, int err) {
+	struct oriel_gpu *gpu = req->queue->gpu;
+	const uint32_t i = req->flush.scanout_id;
 	// What cannot be gathered is shown as it was.
-	oriel_blob_handle_gathered(req->queue->gpu, req->flush.scanout_id, err);
+	oriel_blob_handle_gathered(gpu, i, err);
+	if (gpu->screen.scanouts[i].dmabuf == NULL) { // else it is presented when that goes
+		oriel_screen_flush(&gpu->screen, gpu->blobs[i].image, &req->transfer.rect);
+	}
 	req->flush.scanout_id++;
 	detach(req);
 }

@@ -1,168 +1,8 @@
 // SPDX-License-Identifier: MIT
-/*
- * Tests of guest blobs that are shown without a copy. There need not be a /dev/udmabuf here: a
- * stand-in judges the lists of pages as the kernel does, and makes a file of the right size. What
- * the kernel itself makes of them is for the tests in a guest.
- */
-#include "device/device.h"
+/* Tests of guest blobs that are shown without a copy. */
+#include "fixture/udmabuf_rig.h"
 
-#include "fixture/check.h"
-#include "fixture/device_rig.h"
 #include "fixture/fail_alloc.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#define OK VIRTIO_GPU_RESP_OK_NODATA
-
-#define PAGE 4096u
-#define BLOB 7u
-// Rows of half a page: 1 page has two, and a picture may begin at every other row.
-#define WIDTH 500u
-#define HEIGHT 64u
-#define STRIDE 2048u
-#define SIZE (HEIGHT * STRIDE)
-
-// Two files, side by side in the guest's eyes.
-#define FIRST_GPA UINT64_C(0x40000000)
-#define FILE_PAGES 64u
-#define FILE_SIZE (FILE_PAGES * PAGE)
-#define SECOND_GPA (FIRST_GPA + FILE_SIZE)
-
-static const struct oriel_rect whole = { 0, 0, WIDTH, HEIGHT };
-
-struct fixture {
-	struct device_rig rig;
-	int files[2];
-	uint8_t *bytes[2]; // of them
-};
-
-/** What the stand-in was asked for. */
-static struct {
-	uint32_t n_calls;
-	uint32_t n_items;
-	struct udmabuf_create_item items[64];
-	int err; // to answer with
-} asked;
-
-static int stand_in(int fd, struct udmabuf_create_list *list, int *ret) {
-	uint64_t size = 0;
-	assert_true(fd >= 0);
-	assert_int_equal(list->flags, UDMABUF_FLAGS_CLOEXEC);
-	assert_in_range(list->count, 1, 64);
-	asked.n_calls++;
-	asked.n_items = list->count;
-	for (uint32_t i = 0; i < list->count; i++) {
-		const struct udmabuf_create_item *item = &list->list[i];
-		const int seals = fcntl((int)item->memfd, F_GET_SEALS);
-		if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {
-			return -EINVAL;
-		}
-		assert_int_equal(item->offset % PAGE + item->size % PAGE, 0);
-		asked.items[i] = *item;
-		size += item->size;
-	}
-	if (asked.err < 0) {
-		return asked.err;
-	}
-	*ret = memfd_create("no-udmabuf", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(*ret, (off_t)size), 0);
-	return 0;
-}
-
-static void add_file(struct fixture *f, unsigned int i, uint64_t gpa, int seals) {
-	f->files[i] = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	assert_int_equal(ftruncate(f->files[i], FILE_SIZE), 0);
-	assert_int_equal(fcntl(f->files[i], F_ADD_SEALS, seals), 0);
-	f->bytes[i] = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f->files[i], 0);
-	assert_true(f->bytes[i] != MAP_FAILED);
-	int err = oriel_memory_add_region_take(oriel_virtio_get_memory(f->rig.virtio), gpa,
-			FILE_SIZE, 0, fcntl(f->files[i], F_DUPFD_CLOEXEC, 0));
-	assert_int_equal(err, 0);
-}
-
-static void begin(struct fixture *f, int seals) {
-	memset(&asked, 0, sizeof(asked));
-	device_rig_init(&f->rig, NULL);
-	add_file(f, 0, FIRST_GPA, seals);
-	add_file(f, 1, SECOND_GPA, seals);
-	oriel_virtio_handle_memory_change(f->rig.virtio);
-	device_rig_start(&f->rig);
-	oriel_gpu_set_udmabuf_take(f->rig.gpu, open("/dev/null", O_RDWR | O_CLOEXEC));
-	f->rig.gpu->udmabuf.create = stand_in;
-	f->rig.display.needs_no_pixels = true;
-	f->rig.display.base.dmabufs = ORIEL_DISPLAY_TAKES_GUEST_DMABUFS;
-}
-
-static void finish(struct fixture *f) {
-	device_rig_finish(&f->rig);
-	for (unsigned int i = 0; i < 2; i++) {
-		munmap(f->bytes[i], FILE_SIZE);
-		close(f->files[i]);
-	}
-}
-
-static void make_blob(struct fixture *f, uint32_t id, const struct oriel_mem_entry *entries,
-		uint32_t n_entries) {
-	const struct oriel_cmd_create_blob blob = {
-		.resource_id = id,
-		.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
-		.n_entries = n_entries,
-		.size = SIZE,
-	};
-	assert_int_equal(device_rig_type(&f->rig, gpu_create_blob(&blob, entries, n_entries)), OK);
-}
-
-/** A blob in one piece of the first file, with noise in it. */
-static void make_plain_blob(struct fixture *f, uint32_t id) {
-	const struct oriel_mem_entry entry = { FIRST_GPA + PAGE, SIZE };
-	for (uint32_t i = 0; i < FILE_SIZE; i++) {
-		f->bytes[0][i] = (uint8_t)(i * 7 + i / 251);
-	}
-	make_blob(f, id, &entry, 1);
-}
-
-/** Show rect of a picture that is as large as all of a blob. */
-static struct gpu_command show_part(uint32_t scanout_id, uint32_t id, struct oriel_rect rect,
-		const struct oriel_rect *all, uint32_t stride) {
-	const struct oriel_cmd_set_scanout_blob cmd = {
-		.rect = rect,
-		.scanout_id = scanout_id,
-		.resource_id = id,
-		.width = all->width,
-		.height = all->height,
-		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
-		.strides = { stride },
-	};
-	return gpu_set_scanout_blob(&cmd);
-}
-
-static uint32_t show(struct fixture *f, uint32_t scanout_id, uint32_t id, struct oriel_rect rect) {
-	return device_rig_type(&f->rig, show_part(scanout_id, id, rect, &whole, STRIDE));
-}
-
-static uint32_t flush(struct fixture *f, struct oriel_rect rect) {
-	return device_rig_type(&f->rig, gpu_flush(BLOB, rect));
-}
-
-static const struct oriel_scanout *get_scanout(const struct fixture *f, uint32_t i) {
-	return &f->rig.gpu->screen.scanouts[i];
-}
-
-/** Whether the image has the plain blob's pixels. */
-static bool is_gathered(const struct fixture *f, uint32_t scanout_id) {
-	const struct oriel_resource *image = get_scanout(f, scanout_id)->res;
-	for (uint32_t y = 0; y < HEIGHT; y++) {
-		if (memcmp(image->pixels + (size_t)y * image->stride,
-				    f->bytes[0] + PAGE + (size_t)y * STRIDE, WIDTH * 4) != 0) {
-			return false;
-		}
-	}
-	return true;
-}
 
 static void test_nothing_is_gathered(void **state) {
 	(void)state;
@@ -267,48 +107,6 @@ static void test_flush_while_pixels_are_wanted(void **state) {
 	assert_int_equal(flush(&f, whole), OK);
 	assert_true(get_scanout(&f, 0)->is_behind);
 	finish(&f);
-}
-
-// Rows of a page, three turns of them.
-#define BIG_GPA (SECOND_GPA + FILE_SIZE)
-#define BIG_WIDTH 1024u
-#define BIG_HEIGHT (3u * ORIEL_TURN_BYTES / PAGE)
-#define BIG_SIZE (BIG_HEIGHT * PAGE)
-
-static const struct oriel_rect big = { 0, 0, BIG_WIDTH, BIG_HEIGHT };
-
-/** Show a blob of three turns' pixels on scanout 0, which has none of them. Returns them. */
-static const uint8_t *show_big_blob(struct fixture *f) {
-	const int fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	assert_int_equal(ftruncate(fd, BIG_SIZE), 0);
-	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-	uint8_t *bytes = mmap(NULL, BIG_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_true(bytes != MAP_FAILED);
-	struct oriel_memory *memory = oriel_virtio_get_memory(f->rig.virtio);
-	assert_int_equal(oriel_memory_add_region_take(memory, BIG_GPA, BIG_SIZE, 0, fd), 0);
-	oriel_virtio_handle_memory_change(f->rig.virtio);
-	const struct oriel_cmd_create_blob blob = { .resource_id = BLOB,
-		.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
-		.n_entries = 1,
-		.size = BIG_SIZE };
-	const struct oriel_mem_entry entry = { BIG_GPA, BIG_SIZE };
-	assert_int_equal(device_rig_type(&f->rig, gpu_create_blob(&blob, &entry, 1)), OK);
-	assert_int_equal(device_rig_type(&f->rig, show_part(0, BLOB, big, &big, PAGE)), OK);
-	memset(bytes, 0x5a, BIG_SIZE);
-	assert_int_equal(flush(f, big), OK);
-	assert_true(get_scanout(f, 0)->is_behind);
-	return bytes;
-}
-
-/** How many whole turns' pixels are gathered. */
-static uint32_t count_turns(const struct fixture *f, const uint8_t *bytes) {
-	const uint8_t *pixels = get_scanout(f, 0)->res->pixels;
-	uint32_t n = 0;
-	while (n < 3 && memcmp(pixels + n * ORIEL_TURN_BYTES, bytes + n * ORIEL_TURN_BYTES,
-					ORIEL_TURN_BYTES) == 0) {
-		n++;
-	}
-	return n;
 }
 
 /** A large picture is gathered turn by turn, and others have theirs between. */
@@ -578,6 +376,136 @@ static void test_memory_of_a_part_is_given_back(void **state) {
 	finish(&f);
 }
 
+static struct oriel_memory *get_memory(const struct fixture *f) {
+	return oriel_virtio_get_memory(f->rig.virtio);
+}
+
+/** Memory that comes, or goes elsewhere, is nothing to a blob: nothing is copied, all stays. */
+static void test_other_memory_changes(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f, F_SEAL_SHRINK);
+	const uint8_t *bytes = show_big_blob(&f);
+	const struct oriel_dmabuf *dmabuf = get_scanout(&f, 0)->dmabuf;
+	fake_display_forget(&f.rig.display);
+	const int fd = fcntl(f.files[0], F_DUPFD_CLOEXEC, 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		const uint64_t gpa = BIG_GPA + BIG_SIZE;
+		int err = i == 0 ? oriel_memory_add_region_take(get_memory(&f), gpa, FILE_SIZE, 0,
+						   fd)
+				 : oriel_memory_remove_region(get_memory(&f), SECOND_GPA,
+						   FILE_SIZE);
+		assert_int_equal(err, 0);
+		oriel_virtio_handle_memory_change(f.rig.virtio);
+		device_rig_run(&f.rig);
+		assert_ptr_equal(get_scanout(&f, 0)->dmabuf, dmabuf);
+		assert_int_equal(count_turns(&f, bytes), 0);
+		assert_int_equal(f.rig.display.n_events, 0);
+		assert_int_equal(f.rig.gpu->limits.dmabufs.used, 1);
+	}
+	finish(&f);
+	munmap((void *)(uintptr_t)bytes, BIG_SIZE);
+}
+
+/** The same memory in a new table: the VMM does not wait for pixels, and displays get them then. */
+static void test_memory_is_mapped_anew(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f, F_SEAL_SHRINK);
+	const uint8_t *bytes = show_big_blob(&f);
+	const int fd = get_scanout(&f, 0)->dmabuf->fd;
+	struct oriel_mem_map *map = oriel_memory_hold_map(get_memory(&f));
+	int file = -1;
+	for (size_t i = 0; i < oriel_mem_map_count_regions(map); i++) {
+		const struct oriel_mem_region_info info = oriel_mem_map_get_region(map, i);
+		file = info.gpa == BIG_GPA ? fcntl(info.fd, F_DUPFD_CLOEXEC, 0) : file;
+	}
+	oriel_mem_map_release(map);
+	assert_int_equal(oriel_memory_remove_region(get_memory(&f), BIG_GPA, BIG_SIZE), 0);
+	assert_int_equal(oriel_memory_add_region_take(get_memory(&f), BIG_GPA, BIG_SIZE, 0, file),
+			0);
+	fake_display_forget(&f.rig.display);
+	oriel_virtio_handle_memory_change(f.rig.virtio);
+	assert_null(get_scanout(&f, 0)->dmabuf);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(f.rig.gpu->limits.dmabufs.used, 0);
+	assert_int_equal(count_turns(&f, bytes), 0);
+	assert_true(get_scanout(&f, 0)->is_behind); // so nobody takes it for the picture
+	assert_int_equal(f.rig.display.n_events, 1);
+	assert_int_equal(f.rig.display.events[0].type, FAKE_SCANOUT);
+	device_rig_run(&f.rig);
+	assert_int_equal(count_turns(&f, bytes), 3);
+	assert_false(get_scanout(&f, 0)->is_behind);
+	assert_int_equal(f.rig.display.n_events, 2);
+	assert_int_equal(f.rig.display.events[1].type, FAKE_PRESENT);
+	finish(&f);
+	munmap((void *)(uintptr_t)bytes, BIG_SIZE);
+}
+
+/** And before they do, the memory goes: by another change, or since the guest takes it. */
+static void test_memory_is_mapped_anew_and_goes(void **state) {
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct fixture f;
+		begin(&f, F_SEAL_SHRINK);
+		make_plain_blob(&f, BLOB);
+		assert_int_equal(show(&f, 0, BLOB, whole), OK);
+		assert_int_equal(flush(&f, whole), OK);
+		const struct gpu_command cmd = gpu_detach(BLOB);
+		(void)device_rig_submit(&f.rig, RIG_CONTROL, &cmd);
+		const int file = fcntl(f.files[0], F_DUPFD_CLOEXEC, 0);
+		struct oriel_memory *memory = get_memory(&f);
+		assert_int_equal(oriel_memory_remove_region(memory, FIRST_GPA, FILE_SIZE), 0);
+		assert_int_equal(oriel_memory_add_region_take(memory, FIRST_GPA, FILE_SIZE, 0,
+						 file),
+				0);
+		if (i == 0) {
+			device_rig_kick(&f.rig, RIG_CONTROL); // before the fetch
+		}
+		oriel_virtio_handle_memory_change(f.rig.virtio);
+		assert_false(is_gathered(&f, 0));
+		fake_display_forget(&f.rig.display);
+		if (i == 1) {
+			assert_int_equal(oriel_memory_remove_region(memory, FIRST_GPA, FILE_SIZE),
+					0);
+			oriel_virtio_handle_memory_change(f.rig.virtio);
+		}
+		device_rig_run(&f.rig);
+		assert_true(is_gathered(&f, 0));
+		assert_false(get_scanout(&f, 0)->is_behind);
+		assert_true(f.rig.display.n_events > 0);
+		assert_int_equal(f.rig.display.events[0].type, FAKE_PRESENT);
+		finish(&f);
+	}
+}
+
+/** Two scanouts of one blob whose memory goes: both have the last picture. And one is not shown. */
+static void test_memory_of_all_scanouts_goes(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f, F_SEAL_SHRINK);
+	make_plain_blob(&f, BLOB + 1);
+	assert_int_equal(show(&f, 0, BLOB + 1, whole), OK);
+	make_plain_blob(&f, BLOB);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(show(&f, i, BLOB, whole), OK);
+	}
+	assert_int_equal(flush(&f, whole), OK);
+	assert_int_equal(f.rig.gpu->limits.dmabufs.used, 2);
+	fake_display_forget(&f.rig.display);
+	assert_int_equal(oriel_memory_remove_region(get_memory(&f), FIRST_GPA, FILE_SIZE), 0);
+	oriel_virtio_handle_memory_change(f.rig.virtio);
+	assert_int_equal(f.rig.gpu->limits.dmabufs.used, 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_null(get_scanout(&f, i)->dmabuf);
+		assert_false(get_scanout(&f, i)->is_behind);
+		assert_true(is_gathered(&f, i));
+	}
+	assert_int_equal(f.rig.display.n_events, 4);
+	assert_int_equal(f.rig.display.events[3].type, FAKE_PRESENT);
+	finish(&f);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_gathered),
@@ -595,6 +523,10 @@ int main(void) {
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_memory_is_given_back),
 		cmocka_unit_test(test_memory_of_a_part_is_given_back),
+		cmocka_unit_test(test_other_memory_changes),
+		cmocka_unit_test(test_memory_is_mapped_anew),
+		cmocka_unit_test(test_memory_is_mapped_anew_and_goes),
+		cmocka_unit_test(test_memory_of_all_scanouts_goes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,34 @@ int oriel_mem_map_resolve(const struct oriel_mem_map *map, uint64_t gpa, uint64_
 	return (int)n_spans;
 }
 
+enum oriel_mem_fate oriel_mem_map_judge(const struct oriel_mem_map *map,
+		const struct oriel_mem_map *old, uint64_t gpa, uint64_t size) {
+	enum oriel_mem_fate fate = ORIEL_MEM_KEPT;
+	while (size > 0) {
+		const struct oriel_region *region = find_region(map, gpa);
+		if (region == NULL) {
+			return ORIEL_MEM_GONE;
+		}
+		if (region != find_region(old, gpa)) {
+			fate = ORIEL_MEM_MOVED;
+		}
+		const uint64_t part = oriel_min_u64(size, region->size - (gpa - region->gpa));
+		size -= part;
+		if (size > 0 && oriel_u64_add(gpa, part, &gpa) < 0) {
+			return ORIEL_MEM_GONE;
+		}
+	}
+	return fate;
+}
+
+bool oriel_mem_map_keeps_all(const struct oriel_mem_map *map, const struct oriel_mem_map *old) {
+	size_t i = 0;
+	for (size_t k = 0; k < map->n_regions && i < old->n_regions; k++) {
+		i += map->regions[k] == old->regions[i] ? 1 : 0; // both are in the order of gpa
+	}
+	return i == old->n_regions;
+}
+
 void *oriel_mem_map_get(const struct oriel_mem_map *map, uint64_t gpa, uint64_t size) {
 	const struct oriel_region *region = find_region(map, gpa);
 	if (region == NULL || !oriel_range_fits(gpa - region->gpa, size, region->size)) {

@@ -46,6 +46,20 @@ int oriel_mem_map_resolve(const struct oriel_mem_map *map, uint64_t gpa, uint64_
  */
 void *oriel_mem_map_get(const struct oriel_mem_map *map, uint64_t gpa, uint64_t size);
 
+/** What becomes of memory that was looked up in one map, in another one. */
+enum oriel_mem_fate {
+	ORIEL_MEM_KEPT,  // it is in the same regions: what was looked up is as good as before
+	ORIEL_MEM_MOVED, // it is there, in others
+	ORIEL_MEM_GONE,  // not all of it is there
+};
+
+/** The fate of [gpa, gpa + size), which is wholly in old, when map takes old's place. */
+enum oriel_mem_fate oriel_mem_map_judge(const struct oriel_mem_map *map,
+		const struct oriel_mem_map *old, uint64_t gpa, uint64_t size);
+
+/** Whether all regions of old are in map, too: then all that was looked up there is kept. */
+bool oriel_mem_map_keeps_all(const struct oriel_mem_map *map, const struct oriel_mem_map *old);
+
 /** A region, for whoever maps it in another process. */
 struct oriel_mem_region_info {
 	uint64_t gpa;

@@ -150,6 +150,58 @@ static void test_read_and_write(void **state) {
 	}
 }
 
+/** What becomes of memory when one of two regions that touch is made anew, and another one goes. */
+static void test_judge(void **state) {
+	struct fixture *f = *state;
+	static const struct {
+		const char *name;
+		uint64_t gpa;
+		uint64_t size;
+		enum oriel_mem_fate fate;
+	} cases[] = {
+		{ "nothing", 0, 0, ORIEL_MEM_KEPT },
+		{ "kept", LOW, SIZE, ORIEL_MEM_KEPT },
+		{ "kept, but the last byte", LOW, SIZE + 1, ORIEL_MEM_MOVED },
+		{ "kept, but the first byte", MIDDLE - 1, 1, ORIEL_MEM_KEPT },
+		{ "made anew", MIDDLE, SIZE, ORIEL_MEM_MOVED },
+		{ "behind it", MIDDLE, SIZE + 1, ORIEL_MEM_GONE },
+		{ "gone", APART + SIZE - 1, 1, ORIEL_MEM_GONE },
+		{ "the end of all addresses", TOP, SIZE, ORIEL_MEM_KEPT },
+	};
+	assert_int_equal(oriel_memory_remove_region(f->memory, MIDDLE, SIZE), 0);
+	assert_int_equal(oriel_memory_add_mapped(f->memory, MIDDLE, SIZE, bytes[1]), 0);
+	assert_int_equal(oriel_memory_remove_region(f->memory, APART, SIZE), 0);
+	struct oriel_mem_map *map = oriel_memory_hold_map(f->memory);
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(cases); i++) {
+		enum oriel_mem_fate fate =
+				oriel_mem_map_judge(map, f->map, cases[i].gpa, cases[i].size);
+		CHECK(fate == cases[i].fate, "%s: %d", cases[i].name, (int)fate);
+	}
+	oriel_mem_map_release(map);
+}
+
+static void test_keeps_all(void **state) {
+	struct fixture *f = *state;
+	static const uint64_t added[] = { 0, APART + SIZE, 0x9000 };
+	assert_true(oriel_mem_map_keeps_all(f->map, f->map));
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(added); i++) { // in front, beside, between
+		assert_int_equal(oriel_memory_add_mapped(f->memory, added[i], SIZE, bytes[0]), 0);
+		struct oriel_mem_map *more = oriel_memory_hold_map(f->memory);
+		CHECK(oriel_mem_map_keeps_all(more, f->map), "more: %zu", i);
+		CHECK(!oriel_mem_map_keeps_all(f->map, more), "less: %zu", i);
+		oriel_mem_map_release(more);
+	}
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(bases); i++) { // each anew
+		struct oriel_mem_map *before = oriel_memory_hold_map(f->memory);
+		assert_int_equal(oriel_memory_remove_region(f->memory, bases[i], SIZE), 0);
+		assert_int_equal(oriel_memory_add_mapped(f->memory, bases[i], SIZE, bytes[i]), 0);
+		struct oriel_mem_map *anew = oriel_memory_hold_map(f->memory);
+		CHECK(!oriel_mem_map_keeps_all(anew, before), "anew: %zu", i);
+		oriel_mem_map_release(anew);
+		oriel_mem_map_release(before);
+	}
+}
+
 static void test_no_memory_at_all(void **state) {
 	(void)state;
 	struct oriel_memory *memory;
@@ -201,6 +253,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_resolve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_get, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_and_write, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_judge, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keeps_all, setup, teardown),
 		cmocka_unit_test(test_no_memory_at_all),
 		cmocka_unit_test(test_regions_say_what_to_map_elsewhere),
 	};

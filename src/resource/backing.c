@@ -113,12 +113,35 @@ void oriel_backing_end(struct oriel_backing *backing) {
 	backing->attached = true;
 }
 
+enum oriel_mem_fate oriel_backing_judge(const struct oriel_backing *backing,
+		const struct oriel_mem_map *map) {
+	if (!backing->attached || backing->lost) {
+		return ORIEL_MEM_GONE;
+	}
+	if (backing->map == map || oriel_mem_map_keeps_all(map, backing->map)) {
+		return ORIEL_MEM_KEPT;
+	}
+	enum oriel_mem_fate worst = ORIEL_MEM_KEPT;
+	for (size_t i = 0; i < backing->len && worst != ORIEL_MEM_GONE; i++) {
+		const struct oriel_backing_entry *entry = &backing->entries[i];
+		enum oriel_mem_fate fate =
+				oriel_mem_map_judge(map, backing->map, entry->gpa, entry->size);
+		worst = fate > worst ? fate : worst;
+	}
+	return worst;
+}
+
 void oriel_backing_handle_map_change(struct oriel_backing *backing, struct oriel_mem_map *map) {
 	if (!backing->attached || backing->map == map) {
 		return;
 	}
+	// Memory that is added moves none: there may be millions of entries, and the VMM waits.
+	const bool is_kept = !backing->lost && oriel_mem_map_keeps_all(map, backing->map);
 	oriel_mem_map_release(backing->map);
 	backing->map = oriel_mem_map_hold(map);
+	if (is_kept) {
+		return;
+	}
 	backing->lost = false;
 	// The pieces' memory stays; they are written anew.
 	backing->scatter.len = 0;

@@ -62,6 +62,13 @@ int oriel_backing_append(struct oriel_backing *backing, uint64_t gpa, uint32_t l
 /** End the attachment: the backing is attached. After a failed append, detach instead. */
 void oriel_backing_end(struct oriel_backing *backing);
 
+/**
+ * What becomes of the pages when map takes the place of the one that they are resolved in. A
+ * backing that is detached or lost has none: they are gone.
+ */
+enum oriel_mem_fate oriel_backing_judge(const struct oriel_backing *backing,
+		const struct oriel_mem_map *map);
+
 /** Resolve again in another map. Pages that are not there make the backing lost. */
 void oriel_backing_handle_map_change(struct oriel_backing *backing, struct oriel_mem_map *map);
 

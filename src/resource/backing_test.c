@@ -139,12 +139,55 @@ static void test_memory_that_goes_and_comes_back(void **state) {
 	finish(&f);
 }
 
+/** Memory that is added moves nothing: the list is not written anew. Other changes write it. */
+static void test_memory_that_is_added(void **state) {
+	(void)state;
+	struct fixture f;
+	setup(&f);
+	static uint8_t more[PAGE];
+	assert_int_equal(oriel_backing_judge(&f.backing, f.map), ORIEL_MEM_GONE); // there is none
+	assert_int_equal(oriel_backing_begin(&f.backing, 2, f.map), 0);
+	assert_int_equal(oriel_backing_append(&f.backing, 0x10000, 64, 1 << 20), 0);
+	assert_int_equal(oriel_backing_append(&f.backing, 0x10000 + 4 * PAGE, 64, 1 << 20), 0);
+	oriel_backing_end(&f.backing);
+	f.backing.scatter.pieces[0].hva = more; // a mark
+
+	assert_int_equal(oriel_memory_add_mapped(f.memory, 0x1000, PAGE, more), 0);
+	struct oriel_mem_map *map = oriel_memory_hold_map(f.memory);
+	assert_int_equal(oriel_backing_judge(&f.backing, map), ORIEL_MEM_KEPT);
+	oriel_backing_handle_map_change(&f.backing, map);
+	assert_ptr_equal(f.backing.map, map);
+	assert_ptr_equal(f.backing.scatter.pieces[0].hva, more);
+	oriel_mem_map_release(map);
+
+	// Other memory goes: the pages are kept, and nobody looks for a mark.
+	assert_int_equal(oriel_memory_remove_region(f.memory, 0x1000, PAGE), 0);
+	map = oriel_memory_hold_map(f.memory);
+	assert_int_equal(oriel_backing_judge(&f.backing, map), ORIEL_MEM_KEPT);
+	oriel_backing_handle_map_change(&f.backing, map);
+	assert_ptr_equal(f.backing.scatter.pieces[0].hva, f.low);
+	oriel_mem_map_release(map);
+
+	// Some of its own: there is another place for it, and then none.
+	assert_int_equal(oriel_memory_remove_region(f.memory, 0x10000, 4 * PAGE), 0);
+	assert_int_equal(oriel_memory_add_mapped(f.memory, 0x10000, 4 * PAGE, f.low), 0);
+	map = oriel_memory_hold_map(f.memory);
+	assert_int_equal(oriel_backing_judge(&f.backing, map), ORIEL_MEM_MOVED);
+	oriel_mem_map_release(map);
+	assert_int_equal(oriel_memory_remove_region(f.memory, 0x10000 + 4 * PAGE, 4 * PAGE), 0);
+	map = oriel_memory_hold_map(f.memory);
+	assert_int_equal(oriel_backing_judge(&f.backing, map), ORIEL_MEM_GONE);
+	oriel_mem_map_release(map);
+	finish(&f);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries_become_one_stretch),
 		cmocka_unit_test(test_bad_entries),
 		cmocka_unit_test(test_lists_are_charged),
 		cmocka_unit_test(test_memory_that_goes_and_comes_back),
+		cmocka_unit_test(test_memory_that_is_added),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
