@@ -121,6 +121,24 @@ class Twins(case3d.Test3D):
         self.assertEqual(picture.opaque(guest.memory.read(self.backing, SIZE)),
                          picture.opaque(new))
 
+    @proves("SPEC-260", "H-208")
+    def test_many(self):
+        """The first commands of a context find all that it has attached, however much that is; and
+        what is sent with them finds what they drew."""
+        machine, guest = self.shown(gpu.B8G8R8A8)
+        ids = range(100, 1060)
+        corner = picture.noise(16, 8, 2)
+        place = [(guest.memory.put(corner, 4096), len(corner))]
+        guest.batch([gpu.create_2d(i, gpu.B8G8R8A8, 16, 8) for i in ids])
+        guest.batch([gpu.attach(i, place) for i in ids])
+        guest.batch([gpu3d.ctx_attach(1, i) for i in (*ids, 5)])
+        copies = b"".join(gpu3d.copy_region(5, 16 * (n % 4), 8 * (n // 4), i, Rect(0, 0, 16, 8))
+                          for n, i in enumerate(ids[::40]))
+        first = gpu3d.submit_3d(1, copies, header=fenced(1))
+        guest.batch([first, gpu.flush(5, WHOLE), gpu.unref(ids[-1])])
+        row = b"".join(corner[y * 64:y * 64 + 64] * 4 for y in range(8))
+        machine.check_screen(0, 64, 48, picture.opaque(row * 6))
+
     @proves("H-143", "H-204")
     def test_attachments_are_counted(self):
         """Each takes a little of --max-backing-memory, and gives it back with its context."""
