@@ -102,6 +102,18 @@ class Run:
         self.process.send_signal(number)
 
 
+def without_override():
+    """What to begin a command with so that root, too, may only what a file's mode allows."""
+    if os.getuid() != 0:
+        return []
+    words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    try:
+        subprocess.run([*words, "true"], check=True, capture_output=True, timeout=DEADLINE_S)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise unittest.SkipTest(f"files cannot be closed to root: {error}") from error
+    return words
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         self.root = pathlib.Path(tempfile.mkdtemp()).resolve()
@@ -125,8 +137,8 @@ class Case(unittest.TestCase):
         self.environment.update({"PATH": "/usr/bin:/bin", "HOME": str(self.root),
                                  "XDG_RUNTIME_DIR": str(self.runtime), "FAKE_LOG": str(self.log)})
 
-    def run_to_end(self, *args, **environment):
-        result = subprocess.run([self.program, "run", *args], stdin=subprocess.DEVNULL,
+    def run_to_end(self, *args, prefix=(), **environment):
+        result = subprocess.run([*prefix, self.program, "run", *args], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                 env={**self.environment, **environment}, cwd=self.root,
                                 timeout=DEADLINE_S, check=False)
@@ -165,8 +177,6 @@ class CommandLine(Case):
 
     def test_what_is_not_there_gets_one_line_and_status_1(self):
         (self.root / "short").write_bytes(b"x")
-        (self.root / "closed").write_bytes(bytes(4096))
-        (self.root / "closed").chmod(0)
         qcow2 = b"QFI\xfb" + (3).to_bytes(4, "big") + (512).to_bytes(8, "big") + bytes(4096)
         (self.root / "overlay").write_bytes(qcow2)
         qemu, disk = f"--qemu={self.qemu}", f"--disk={self.disk}"
@@ -185,13 +195,28 @@ class CommandLine(Case):
             ([disk, "--qemu=qqq"],
              "qqq is not installed; Debian's package is qemu-system-x86"),
         ]
-        if os.getuid() != 0:
-            bad.append(([qemu, "--disk=closed"], f"--disk: {self.root}/closed: Permission denied"))
         for args, line in bad:
             with self.subTest(" ".join(args)):
                 status, out, err = self.run_to_end(*args)
                 self.assertEqual((status, out, err), (1, "", f"oriel run: {line}\n"))
         self.assert_nothing_left()
+
+    def test_a_disk_that_may_only_be_read(self):
+        """It does if nothing is written to it, and else it is said how that would be."""
+        prefix = without_override()
+        args = ["--dry-run", f"--qemu={self.qemu}", f"--disk={self.disk}"]
+        line = f"oriel run: --disk: {self.disk}: "
+        way = ("can be read but not written (Permission denied); if it is to stay as it is, end "
+               "the command with -- -snapshot\n")
+        denied = "Permission denied\n"
+        for mode, snapshot, want in ((0o400, [], line + way), (0o400, ["--", "-snapshot"], ""),
+                                     (0o400, ["--", "snapshot"], line + way),
+                                     (0, [], line + denied),
+                                     (0, ["--", "-snapshot"], line + denied)):
+            with self.subTest(f"{mode:o} {snapshot}"):
+                self.disk.chmod(mode)
+                status, _, err = self.run_to_end(*args, *snapshot, prefix=prefix)
+                self.assertEqual((status, err), (0 if want == "" else 1, want))
 
     def test_programs_that_are_missing(self):
         for name, without in (("oriel-gpu", "--gpu=off"), ("oriel-vnc", "--display=none")):

@@ -176,15 +176,34 @@ bool image_boots_uefi(int fd) {
 	return has_system_partition(fd) || has_boot_entry(fd);
 }
 
+static int open_image(const char *path, bool is_written) {
+	int fd = open(path, (is_written ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+	return fd >= 0 ? fd : oriel_errno();
+}
+
+/** An image could not be opened. If only writing is what is not allowed, there is a way. */
+static int fail_open(char *reason, size_t size, int err, const char *path, bool is_written) {
+	const bool is_refused = err == -EACCES || err == -EPERM || err == -EROFS;
+	if (!is_written || !is_refused || access(path, R_OK) < 0) {
+		return fail(reason, size, err, path, strerror(-err));
+	}
+	char text[256];
+	snprintf(text, sizeof(text),
+			"can be read but not written (%s); if it is to stay as it is, end the "
+			"command with -- -snapshot",
+			strerror(-err));
+	return fail(reason, size, err, path, text);
+}
+
 int image_look(const char *text, bool is_written, struct image *ret, char *reason, size_t size) {
 	struct image image = { .format = IMAGE_RAW };
 	int err = split(text, &image, reason, size);
 	if (err < 0) {
 		return err;
 	}
-	int fd = open(image.path, (is_written ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_image(image.path, is_written);
 	if (fd < 0) {
-		return fail(reason, size, oriel_errno(), image.path, strerror(errno));
+		return fail_open(reason, size, fd, image.path, is_written);
 	}
 	struct stat st;
 	uint8_t head[SECTOR_BYTES];

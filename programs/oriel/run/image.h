@@ -28,7 +28,8 @@ struct image {
 };
 
 /**
- * Look at an image. text is a path, maybe with ",format=raw" or ",format=qcow2" behind it.
+ * Look at an image. text is a path, maybe with ",format=raw" or ",format=qcow2" behind it. One that
+ * is_written has to let us write; any must let us read.
  *
  * Returns 0, or a negative errno with one sentence in reason.
  */

@@ -292,6 +292,16 @@ static int check_together(struct run_options *options) {
 	return 0;
 }
 
+/** Whether QEMU's arguments say that disks are not written. It knows options with either dash. */
+static bool has_snapshot(char *const *words) {
+	for (; *words != NULL; words++) {
+		if (strcmp(*words, "-snapshot") == 0 || strcmp(*words, "--snapshot") == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int run_options_parse(int argc, char **argv, struct run_options *ret) {
 	struct run_options options = {
 		.has_network = true,
@@ -321,6 +331,7 @@ int run_options_parse(int argc, char **argv, struct run_options *ret) {
 		}
 	}
 	options.more = argv + optind;
+	options.is_snapshot = has_snapshot(options.more);
 	*ret = options;
 	return 0;
 }

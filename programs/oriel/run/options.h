@@ -38,6 +38,7 @@ struct run_options {
 	bool is_dry;
 	bool is_verbose;
 	bool help;
+	bool is_snapshot; // QEMU is told to leave the disks as they are
 
 	uint64_t memory_mib;
 	uint32_t n_cpus;

@@ -83,6 +83,27 @@ static void test_more(void **state) {
 	assert_string_equal(options.more[1], "x");
 	assert_string_equal(options.more[2], "--");
 	assert_null(options.more[3]);
+	assert_false(options.is_snapshot);
+}
+
+/** Disks that are not written need not let us write. */
+static void test_snapshot(void **state) {
+	(void)state;
+	static const struct {
+		const char *words[6];
+		bool want;
+	} cases[] = {
+		{ { "run", "--disk=d", "--", "-snapshot" }, true },
+		{ { "run", "--disk=d", "--", "-x", "--snapshot" }, true },
+		{ { "run", "--disk=d", "--", "snapshot" }, false },
+		{ { "run", "--disk=-snapshot" }, false },
+	};
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(cases); i++) {
+		char *argv[MAX_WORDS];
+		struct run_options options;
+		assert_int_equal(parse(cases[i].words, argv, &options), 0);
+		CHECK(options.is_snapshot == cases[i].want, "case %zu", i);
+	}
 }
 
 /** QEMU's arguments may name a disk, so none need be ours. */
@@ -125,6 +146,7 @@ int main(void) {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_more),
+		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_more_boots),
 		cmocka_unit_test(test_no_gpu_has_no_display),
 		cmocka_unit_test(test_disks_at_most),

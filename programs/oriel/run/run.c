@@ -54,8 +54,8 @@ static int look_at_files(struct request *request) {
 	struct run_options *options = &request->options;
 	char reason[512];
 	for (uint32_t i = 0; i < options->n_disks; i++) {
-		int err = image_look(options->disks[i], true, &request->disks[i], reason,
-				sizeof(reason));
+		int err = image_look(options->disks[i], !options->is_snapshot, &request->disks[i],
+				reason, sizeof(reason));
 		if (err < 0) {
 			say("--disk: %s", reason);
 			return err;
