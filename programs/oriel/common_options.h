@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the sub-commands for a machine that runs have in common: --socket, --name and --help, what
- * is printed then, and how wrong usage ends. A sub-command says what else it takes.
+ * What the sub-commands for a machine that runs have in common: --socket, --name and --help, and
+ * --scanout for those that are about a screen; what is printed then, and how wrong usage ends. A
+ * sub-command says what else it takes.
  */
 #ifndef ORIEL_PROGRAM_COMMON_OPTIONS_H
 #define ORIEL_PROGRAM_COMMON_OPTIONS_H
@@ -15,27 +16,30 @@
 /** What a sub-command's own struct of options begins with. */
 struct common_options {
 	struct place_wanted place;
+	uint32_t scanout;
 	bool help;
 };
 
-#define COMMON_SHORT_OPTIONS ":s:n:h"
+/** Beyond a sub-command's own options, which count from 256 on. */
+#define COMMON_OPTION_SCANOUT 512
 
-/** For a sub-command's table of long options. */
+/** What a sub-command's table of long options has at least. */
 #define COMMON_LONG_OPTIONS \
 	{ "socket", required_argument, NULL, 's' }, { "name", required_argument, NULL, 'n' }, { \
 		"help", no_argument, NULL, 'h' \
 	}
 
-/** Take an option that is not the sub-command's own. Returns 0. */
-int common_options_handle(struct common_options *options, int option);
-
-/** Take the value of --scanout. Returns 0, or -EINVAL after having said what it should be. */
-ORIEL_MUST_CHECK
-int common_options_parse_scanout(const char *command, uint32_t *ret);
+/** And if it is about a screen. */
+#define COMMON_LONG_OPTION_SCANOUT \
+	{ "scanout", required_argument, NULL, COMMON_OPTION_SCANOUT }
 
 struct common_syntax {
-	struct arguments_syntax arguments;
-	const char *help; // what --help prints
+	const char *command; // as people type it: "oriel shot"
+	const char *help;    // what --help prints
+	const struct option *long_options;
+
+	/** Take one of the sub-command's own options, as in arguments.h. NULL: it has none. */
+	int (*handle_option)(void *options, int option);
 
 	/**
 	 * Take the words behind the options into the same struct; not called if help is asked for.

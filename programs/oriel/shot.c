@@ -25,7 +25,6 @@ static const char command[] = "oriel shot";
 
 struct options {
 	struct common_options common;
-	uint32_t scanout;
 	uint32_t timeout_s;
 	bool cursor;
 	const char *out;
@@ -47,11 +46,11 @@ static const char help[] =
 		"Exit status: 0 if the picture was written, 1 if there is none, 2 for wrong "
 		"usage.\n";
 
-enum { OPTION_SCANOUT = 256, OPTION_CURSOR, OPTION_TIMEOUT };
+enum { OPTION_CURSOR = 256, OPTION_TIMEOUT };
 
 static const struct option long_options[] = {
 	COMMON_LONG_OPTIONS,
-	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
+	COMMON_LONG_OPTION_SCANOUT,
 	{ "cursor", no_argument, NULL, OPTION_CURSOR },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
 	{ 0 },
@@ -61,20 +60,16 @@ static int handle_option(void *user, int option) {
 	struct options *options = user;
 	uint64_t number = 0;
 	switch (option) {
-	case OPTION_SCANOUT:
-		return common_options_parse_scanout(command, &options->scanout);
 	case OPTION_CURSOR:
 		options->cursor = true;
 		return 0;
-	case OPTION_TIMEOUT:
+	default: // OPTION_TIMEOUT
 		if (oriel_parse_number(optarg, MAX_TIMEOUT_S, &number) < 0 || number == 0) {
 			return arguments_fail(command, NULL,
 					"--timeout needs a number of seconds from 1 to 86400");
 		}
 		options->timeout_s = (uint32_t)number;
 		return 0;
-	default:
-		return common_options_handle(&options->common, option);
 	}
 }
 
@@ -91,13 +86,10 @@ static int take_words(void *user, int n, char **words) {
 }
 
 static const struct common_syntax syntax = {
-	.arguments = {
-		.command = command,
-		.short_options = COMMON_SHORT_OPTIONS,
-		.long_options = long_options,
-		.handle_option = handle_option,
-	},
+	.command = command,
 	.help = help,
+	.long_options = long_options,
+	.handle_option = handle_option,
 	.take_words = take_words,
 };
 
@@ -128,7 +120,7 @@ static int take_shot(const struct options *options) {
 		return STATUS_FAILED;
 	}
 	uint32_t token;
-	err = oriel_client_request_snapshot(session.client, options->scanout, &token);
+	err = oriel_client_request_snapshot(session.client, options->common.scanout, &token);
 	if (err < 0) {
 		(void)session_fail(&session, err);
 	}

@@ -18,7 +18,6 @@ static const char command[] = "oriel size";
 
 struct options {
 	struct common_options common;
-	uint32_t scanout;
 	struct oriel_client_size size;
 };
 
@@ -35,23 +34,11 @@ static const char help[] =
 		"\n" PLACE_HELP "\n"
 		"Exit status: 0 if the guest is told, 1 if not, 2 for wrong usage.\n";
 
-enum { OPTION_SCANOUT = 256 };
-
 static const struct option long_options[] = {
 	COMMON_LONG_OPTIONS,
-	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
+	COMMON_LONG_OPTION_SCANOUT,
 	{ 0 },
 };
-
-static int handle_option(void *user, int option) {
-	struct options *options = user;
-	switch (option) {
-	case OPTION_SCANOUT:
-		return common_options_parse_scanout(command, &options->scanout);
-	default:
-		return common_options_handle(&options->common, option);
-	}
-}
 
 /** "WxH[@HZ]" or "off". */
 static int parse_size(char *text, struct oriel_client_size *ret) {
@@ -85,13 +72,9 @@ static int take_words(void *user, int n, char **words) {
 }
 
 static const struct common_syntax syntax = {
-	.arguments = {
-		.command = command,
-		.short_options = COMMON_SHORT_OPTIONS,
-		.long_options = long_options,
-		.handle_option = handle_option,
-	},
+	.command = command,
 	.help = help,
+	.long_options = long_options,
 	.take_words = take_words,
 };
 
@@ -105,8 +88,8 @@ static int set_size(const struct options *options) {
 	err = session_wait(&session, ORIEL_CLIENT_WELCOME, &event);
 	if (err == 0) {
 		uint32_t token;
-		err = oriel_client_request_size(session.client, options->scanout, &options->size,
-				&token);
+		err = oriel_client_request_size(session.client, options->common.scanout,
+				&options->size, &token);
 		if (err < 0) {
 			(void)session_fail(&session, err);
 		}

@@ -37,10 +37,6 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-static int handle_option(void *options, int option) {
-	return common_options_handle(options, option); // there are no others
-}
-
 /** Say why it is none. */
 static int check_chord(const char *text, struct key_chord *ret) {
 	const char *name;
@@ -91,13 +87,9 @@ static int take_words(void *user, int n, char **words) {
 }
 
 static const struct common_syntax syntax = {
-	.arguments = {
-		.command = command,
-		.short_options = COMMON_SHORT_OPTIONS,
-		.long_options = long_options,
-		.handle_option = handle_option,
-	},
+	.command = command,
 	.help = help,
+	.long_options = long_options,
 	.take_words = take_words,
 };
 

@@ -23,7 +23,6 @@ static const char command[] = "oriel pointer";
 
 struct options {
 	struct common_options common;
-	uint32_t scanout;
 	char **words; // of the actions
 	int n_words;
 };
@@ -44,23 +43,11 @@ static const char help[] =
 		"\n" PLACE_HELP "\n"
 		"Exit status: 0 if the guest took it, 1 if not, 2 for wrong usage.\n";
 
-enum { OPTION_SCANOUT = 256 };
-
 static const struct option long_options[] = {
 	COMMON_LONG_OPTIONS,
-	{ "scanout", required_argument, NULL, OPTION_SCANOUT },
+	COMMON_LONG_OPTION_SCANOUT,
 	{ 0 },
 };
-
-static int handle_option(void *user, int option) {
-	struct options *options = user;
-	switch (option) {
-	case OPTION_SCANOUT:
-		return common_options_parse_scanout(command, &options->scanout);
-	default:
-		return common_options_handle(&options->common, option);
-	}
-}
 
 enum verb {
 	VERB_MOVE,
@@ -171,13 +158,9 @@ static int take_words(void *user, int n, char **words) {
 }
 
 static const struct common_syntax syntax = {
-	.arguments = {
-		.command = command,
-		.short_options = COMMON_SHORT_OPTIONS,
-		.long_options = long_options,
-		.handle_option = handle_option,
-	},
+	.command = command,
 	.help = help,
+	.long_options = long_options,
 	.take_words = take_words,
 };
 
@@ -244,7 +227,7 @@ int run_pointer(int argc, char **argv) {
 	for (int i = 0; err == 0 && i < options.n_words;) {
 		struct action action = { 0 };
 		i += parse_action(options.words + i, options.n_words - i, &action); // it was judged
-		err = run(&typist, options.scanout, &action);
+		err = run(&typist, options.common.scanout, &action);
 	}
 	if (err == 0) {
 		err = typist_sync(&typist);

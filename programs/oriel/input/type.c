@@ -61,15 +61,13 @@ static int handle_option(void *user, int option) {
 	case OPTION_KEYMAP:
 		options->keymap = optarg;
 		return 0;
-	case OPTION_DELAY:
+	default: // OPTION_DELAY
 		if (oriel_parse_number(optarg, MAX_DELAY_MS, &number) < 0) {
 			return arguments_fail(command, NULL,
 					"--delay needs a number of milliseconds from 0 to 10000");
 		}
 		options->delay_ms = (uint32_t)number;
 		return 0;
-	default:
-		return common_options_handle(&options->common, option);
 	}
 }
 
@@ -83,13 +81,10 @@ static int take_words(void *user, int n, char **words) {
 }
 
 static const struct common_syntax syntax = {
-	.arguments = {
-		.command = command,
-		.short_options = COMMON_SHORT_OPTIONS,
-		.long_options = long_options,
-		.handle_option = handle_option,
-	},
+	.command = command,
 	.help = help,
+	.long_options = long_options,
+	.handle_option = handle_option,
 	.take_words = take_words,
 };
 

@@ -55,7 +55,7 @@ static int handle_option(void *user, int option) {
 	case OPTION_JSON:
 		options->json = true;
 		return 0;
-	case OPTION_WATCH:
+	default: // OPTION_WATCH
 		if (optarg != NULL && (oriel_parse_number(optarg, MAX_INTERVAL_S, &number) < 0 ||
 						      number == 0)) {
 			return arguments_fail(command, NULL,
@@ -63,19 +63,14 @@ static int handle_option(void *user, int option) {
 		}
 		options->watch_s = (uint32_t)number;
 		return 0;
-	default:
-		return common_options_handle(&options->common, option);
 	}
 }
 
 static const struct common_syntax syntax = {
-	.arguments = {
-		.command = command,
-		.short_options = COMMON_SHORT_OPTIONS,
-		.long_options = long_options,
-		.handle_option = handle_option,
-	},
+	.command = command,
 	.help = help,
+	.long_options = long_options,
+	.handle_option = handle_option,
 };
 
 static bool is_coloured(void) {
