@@ -38,12 +38,4 @@ int keymap_find(const struct keymap *keymap, uint32_t character, struct keymap_s
 /** NULL is a no-op. */
 void keymap_destroy(struct keymap *keymap);
 
-/**
- * The next character of UTF-8 at *text, which goes on behind it.
- *
- * Returns 0, -ENODATA at the end, or -EBADMSG if it is no UTF-8.
- */
-ORIEL_MUST_CHECK
-int keymap_next_character(const char **text, uint32_t *ret);
-
 #endif

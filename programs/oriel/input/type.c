@@ -3,6 +3,7 @@
 #include "oriel/command.h"
 
 #include "common/parse.h"
+#include "common/utf8.h"
 #include "oriel/common_options.h"
 #include "oriel/input/keymap.h"
 #include "oriel/input/typist.h"
@@ -110,7 +111,7 @@ static int check_text(const struct keymap *keymap, const struct options *options
 	int err;
 	const char *at = options->text;
 	const char *next = at;
-	while ((err = keymap_next_character(&next, &character)) == 0) {
+	while ((err = utf8_next(&next, &character)) == 0) {
 		struct keymap_stroke stroke;
 		if (keymap_find(keymap, character, &stroke) < 0) {
 			const bool is_visible = character > ' ' && character != 0x7f &&
@@ -165,7 +166,7 @@ static int type_text(struct typist *typist, const struct keymap *keymap,
 	const char *text = options->text;
 	uint32_t character;
 	int err = 0;
-	while (err == 0 && keymap_next_character(&text, &character) == 0) {
+	while (err == 0 && utf8_next(&text, &character) == 0) {
 		struct keymap_stroke stroke;
 		err = keymap_find(keymap, character, &stroke);
 		if (err == 0) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* See keymap.h. RFC 3629: no surrogates, nothing longer than needed. */
-#include "oriel/input/keymap.h"
+/* See utf8.h. RFC 3629: no surrogates, nothing longer than needed. */
+#include "common/utf8.h"
 
 #include <errno.h>
+#include <stddef.h>
 
-int keymap_next_character(const char **text, uint32_t *ret) {
+int utf8_next(const char **text, uint32_t *ret) {
 	const unsigned char *at = (const unsigned char *)*text;
 	if (at[0] == '\0') {
 		return -ENODATA;
