@@ -2,14 +2,49 @@
 /* See arguments.h. */
 #include "common/arguments.h"
 
+#include "common/utf8.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+/** Room for what was typed, in a message. */
+#define TYPED_SIZE 256
+
+/**
+ * Copy what was typed so that a message with it stays one line: with '?' for what is no character
+ * that can be seen, and cut if there is no room. Returns ret.
+ */
+static const char *copy_typed(const char *text, char ret[TYPED_SIZE]) {
+	const char *next = text;
+	char *out = ret;
+	while (*next != '\0') {
+		const char *at = next;
+		uint32_t character;
+		const bool is_seen = utf8_next(&next, &character) == 0 && character >= ' ' &&
+				     (character < 0x7f || character >= 0xa0);
+		next += next == at; // behind a byte that is no UTF-8
+		const size_t size = is_seen ? (size_t)(next - at) : 1;
+		if (size + 1 > (size_t)(ret + TYPED_SIZE - out)) {
+			break;
+		}
+		memcpy(out, is_seen ? at : "?", size);
+		out += size;
+	}
+	*out = '\0';
+	return ret;
+}
+
 int arguments_fail(const char *command, const char *subject, const char *what) {
-	fprintf(stderr, "%s: %s%s%s; '%s --help' says more\n", command,
-			subject != NULL ? subject : "", subject != NULL ? ": " : "", what, command);
+	char typed[TYPED_SIZE];
+	if (subject == NULL) {
+		fprintf(stderr, "%s: %s; '%s --help' says more\n", command, what, command);
+	} else {
+		fprintf(stderr, "%s: %s: %s; '%s --help' says more\n", command,
+				subject[0] != '\0' ? copy_typed(subject, typed) : "''", what,
+				command);
+	}
 	return -EINVAL;
 }
 
@@ -19,9 +54,19 @@ int arguments_fail_value(const char *command, const struct option *long_options,
 	while (row->val != option) {
 		row++;
 	}
+	char typed[TYPED_SIZE];
 	fprintf(stderr, "%s: --%s: '%s' is not %s; '%s --help' says more\n", command, row->name,
-			optarg, expected, command);
+			copy_typed(optarg, typed), expected, command);
 	return -EINVAL;
+}
+
+int arguments_take_text(const char *command, const struct option *long_options, int option,
+		const char *expected, const char **ret) {
+	if (optarg[0] == '\0') {
+		return arguments_fail_value(command, long_options, option, expected);
+	}
+	*ret = optarg;
+	return 0;
 }
 
 /** Whether the argument is "--NAME" or "--NAME=VALUE" of the long option with this letter. */

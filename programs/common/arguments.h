@@ -40,4 +40,9 @@ int arguments_fail(const char *command, const char *subject, const char *what);
 int arguments_fail_value(const char *command, const struct option *long_options, int option,
 		const char *expected);
 
+/** Take the value of an option, which must not be empty. Returns 0, or -EINVAL after saying so. */
+ORIEL_MUST_CHECK
+int arguments_take_text(const char *command, const struct option *long_options, int option,
+		const char *expected, const char **ret);
+
 #endif

@@ -75,3 +75,14 @@ int oriel_parse_size(const char *text, uint32_t max, uint32_t *ret_width, uint32
 	*ret_height = (uint32_t)height;
 	return 0;
 }
+
+bool oriel_is_gpu_name(const char *word) {
+	static const char *const prefixes[] = { "node:", "pci:", "egl:" };
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(prefixes); i++) {
+		const size_t size = strlen(prefixes[i]);
+		if (strncmp(word, prefixes[i], size) == 0 && word[size] != '\0') {
+			return true;
+		}
+	}
+	return strcmp(word, "auto") == 0 || strcmp(word, "software") == 0;
+}

@@ -21,6 +21,19 @@ static void test_numbers(void **state) {
 	}
 }
 
+static void test_gpu_names(void **state) {
+	(void)state;
+	static const struct {
+		const char *word;
+		bool is_one;
+	} cases[] = { { "auto", true }, { "software", true }, { "node:/dev/dri/x", true },
+		{ "pci:0000:01:00.0", true }, { "egl:0", true }, { "", false }, { "none", false },
+		{ "node:", false }, { "egl", false }, { "Auto", false }, { "autox", false } };
+	for (size_t i = 0; i < ORIEL_ARRAY_LEN(cases); i++) {
+		CHECK(oriel_is_gpu_name(cases[i].word) == cases[i].is_one, "'%s'", cases[i].word);
+	}
+}
+
 static void test_bytes(void **state) {
 	(void)state;
 	static const struct {
@@ -58,6 +71,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_gpu_names),
 		cmocka_unit_test(test_sizes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

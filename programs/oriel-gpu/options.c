@@ -263,18 +263,6 @@ static int handle_head_option(struct options *options, int option) {
 	}
 }
 
-/** Whether a word is a GPU's name; which of them there is, the renderer finds out. */
-static bool names_gpu(const char *word) {
-	static const char *const prefixes[] = { "node:", "pci:", "egl:" };
-	for (size_t i = 0; i < ORIEL_ARRAY_LEN(prefixes); i++) {
-		const size_t size = strlen(prefixes[i]);
-		if (strncmp(word, prefixes[i], size) == 0 && word[size] != '\0') {
-			return true;
-		}
-	}
-	return strcmp(word, "auto") == 0 || strcmp(word, "software") == 0;
-}
-
 /** Seconds, as milliseconds. */
 static int parse_timeout(int option, uint32_t *ret) {
 	uint64_t seconds;
@@ -322,7 +310,7 @@ static int handle_renderer_option(struct options *options, int option) {
 			options->renderer = NULL;
 			return 0;
 		}
-		if (!names_gpu(optarg)) {
+		if (!oriel_is_gpu_name(optarg)) {
 			return fail_value(option,
 					"none, auto, software, node:PATH, pci:ADDRESS or egl:N");
 		}

@@ -93,20 +93,21 @@ static int parse_memory(const char *otherwise, uint64_t *ret) {
 	return 0;
 }
 
+static int take_path(int option, const char **ret) {
+	return arguments_take_text(command, long_options, option, "a path", ret);
+}
+
 /** Options of recordings. */
 static int handle_record_option(struct options *options, int option) {
 	uint64_t number;
 	switch (option) {
 	case OPTION_DUMP:
-		options->dump = optarg;
-		return 0;
+		return take_path(option, &options->dump);
 	case OPTION_PLAY:
 		options->action = ACTION_PLAY;
-		options->play = optarg;
-		return 0;
+		return take_path(option, &options->play);
 	case OPTION_PICTURE:
-		options->picture = optarg;
-		return 0;
+		return take_path(option, &options->picture);
 	default: // OPTION_TOLERANCE
 		if (oriel_parse_number(optarg, 255, &number) < 0) {
 			return fail("--tolerance: not a number from 0 to 255");
@@ -128,7 +129,11 @@ static int handle_option(void *user, int option) {
 		return 0;
 	case OPTION_RENDERER:
 		options->gpu = optarg;
-		return 0;
+		return oriel_is_gpu_name(optarg)
+				       ? 0
+				       : arguments_fail_value(command, long_options, option,
+							 "auto, software, node:PATH, pci:ADDRESS "
+							 "or egl:N");
 	case OPTION_MAX_MEMORY:
 		return parse_memory("--max-memory: not a size with its unit, as 6GiB, or off",
 				&options->max_memory_bytes);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /** Formats whose first byte is blue, as those of most screens. */
 #define FORMAT_B8G8R8A8 1u
@@ -77,8 +78,13 @@ static void print(const struct oriel_render_play_result *result) {
 	printf("operations with another error: %" PRIu64 "\n", result->n_other_errors);
 }
 
+static int fail(const char *option, const char *path, int err) {
+	fprintf(stderr, "oriel-render: --%s=%s: %s\n", option, path, strerror(-err));
+	return err;
+}
+
 static int play_file(struct oriel_loop *loop, struct oriel_renderer3d *renderer,
-		const struct options *options, struct oriel_log_sink log) {
+		const struct options *options, int fd, struct oriel_log_sink log) {
 	struct picture_file file = { .path = options->picture };
 	const struct oriel_render_play_options play_options = { .size = sizeof(play_options),
 		.log = log,
@@ -86,21 +92,30 @@ static int play_file(struct oriel_loop *loop, struct oriel_renderer3d *renderer,
 		.handle_picture = options->picture != NULL ? write_picture : NULL,
 		.user = &file };
 	struct oriel_render_play_result result = { .size = sizeof(result) };
-	int fd = open(options->play, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	int err = fd >= 0 ? oriel_render_play(loop, renderer, &play_options, fd, &result)
-			  : oriel_errno();
-	oriel_fd_close(&fd);
+	int err = oriel_render_play(loop, renderer, &play_options, fd, &result);
 	if (err < 0) {
-		fprintf(stderr, "oriel-render: --play=%s: %s\n", options->play, strerror(-err));
-		return err;
+		return fail("play", options->play, err);
 	}
 	print(&result);
 	if (file.err < 0) {
-		fprintf(stderr, "oriel-render: --picture=%s: %s\n", options->picture,
-				strerror(-file.err));
-		return file.err;
+		return fail("picture", options->picture, file.err);
 	}
 	return result.n_different + result.n_other_errors > 0 ? 1 : 0;
+}
+
+/** Returns a descriptor or a negative errno. */
+static int open_recording(const char *path) {
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	int err = fd < 0 || fstat(fd, &st) < 0 ? oriel_errno() : 0;
+	if (err == 0 && S_ISDIR(st.st_mode)) {
+		err = -EISDIR;
+	}
+	if (err < 0) {
+		oriel_fd_close(&fd);
+		return err;
+	}
+	return fd;
 }
 
 int play(const struct options *options) {
@@ -109,9 +124,15 @@ int play(const struct options *options) {
 		.log = log_make_sink(name, options->log_level),
 		.gpu = options->gpu };
 	struct oriel_loop *loop;
+	// Before anything else: a GPU may take seconds to start.
+	int fd = open_recording(options->play);
+	if (fd < 0) {
+		return fail("play", options->play, fd);
+	}
 	int err = oriel_loop_create(&loop);
 	if (err < 0) {
 		fprintf(stderr, "oriel-render: %s\n", strerror(-err));
+		oriel_fd_close(&fd);
 		return err;
 	}
 	struct oriel_renderer3d *renderer;
@@ -121,9 +142,10 @@ int play(const struct options *options) {
 		oriel_virgl_renderer_get_info(renderer, &info);
 		printf("played on %s, %s, virglrenderer %s\n", info.gl_renderer, info.gl_version,
 				info.virglrenderer_version);
-		err = play_file(loop, renderer, options, virgl_options.log);
+		err = play_file(loop, renderer, options, fd, virgl_options.log);
 		oriel_renderer3d_destroy(renderer);
 	}
 	oriel_loop_destroy(loop);
+	oriel_fd_close(&fd);
 	return err;
 }

@@ -56,7 +56,7 @@ static int read_password(const struct options *options, struct oriel_log_sink *l
 		password[strcspn(password, "\r\n")] = '\0';
 	}
 	if (!is_read || password[0] == '\0') {
-		fprintf(stderr, "oriel-vnc: %s: %s\n", options->password_file,
+		fprintf(stderr, "oriel-vnc: --password-file: %s: %s\n", options->password_file,
 				err < 0 ? strerror(-err) : "its first line is empty");
 		return err < 0 ? err : -EINVAL;
 	}

@@ -4,6 +4,7 @@
 
 #include "common/arguments.h"
 #include "common/parse.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <oriel/client.h>
@@ -71,6 +72,20 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
+/** Text that viewers can show. */
+static bool is_name(const char *text) {
+	uint32_t character = 0;
+	int err;
+	do {
+		err = utf8_next(&text, &character);
+	} while (err == 0 && character >= ' ' && (character < 0x7f || character >= 0xa0));
+	return err == -ENODATA;
+}
+
+static int take_text(int option, const char *expected, const char **ret) {
+	return arguments_take_text(command, long_options, option, expected, ret);
+}
+
 static int fail(const char *what) {
 	return arguments_fail(command, NULL, what);
 }
@@ -120,15 +135,13 @@ static int handle_option(void *user, int option) {
 	struct options *options = user;
 	switch (option) {
 	case 's':
-		options->socket = optarg;
-		return 0;
+		return take_text(option, "a path", &options->socket);
 	case OPTION_LISTEN:
 		return set_listen(options, optarg);
 	case OPTION_WEB:
 		return set_web(options, optarg);
 	case OPTION_PASSWORD_FILE:
-		options->password_file = optarg;
-		return 0;
+		return take_text(option, "a path", &options->password_file);
 	case OPTION_HEAD:
 		return set_number(optarg, 0, ORIEL_CLIENT_MAX_SCANOUTS - 1, &options->head,
 				"--head needs a number from 0 to 15");
@@ -139,14 +152,13 @@ static int handle_option(void *user, int option) {
 		return set_number(optarg, 1, MAX_VIEWERS, &options->max_viewers,
 				"--max-viewers needs a number from 1 to 15");
 	case OPTION_KEYMAP:
-		options->keymap = optarg;
-		return 0;
+		return take_text(option, "a layout", &options->keymap);
 	case OPTION_NAME:
-		options->name = optarg;
-		return 0;
+		return is_name(optarg) ? take_text(option, "a name", &options->name)
+				       : arguments_fail_value(command, long_options, option,
+							 "a name: one line of UTF-8");
 	case OPTION_NOVNC:
-		options->novnc = optarg;
-		return 0;
+		return take_text(option, "a folder", &options->novnc);
 	case OPTION_LOG_LEVEL:
 		return set_log_level(options, optarg);
 	case OPTION_VERSION:
@@ -166,10 +178,7 @@ static const struct arguments_syntax syntax = {
 };
 
 /** What the options must be together. */
-static int check(const struct options *options, int n_more) {
-	if (n_more > 0) {
-		return fail("nothing but options is taken");
-	}
+static int check(const struct options *options) {
 	if (options->socket == NULL) {
 		return fail("--socket is needed");
 	}
@@ -199,7 +208,8 @@ int options_parse(int argc, char **argv, struct options *ret) {
 	};
 	int err = arguments_parse(&syntax, argc, argv, &options);
 	if (err == 0 && !options.help && !options.version) {
-		err = check(&options, argc - optind);
+		err = optind < argc ? arguments_fail(command, argv[optind], "not an option")
+				    : check(&options);
 	}
 	if (err < 0) {
 		return err;

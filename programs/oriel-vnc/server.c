@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "common/connect.h"
 #include "common/log.h"
 
 #include <netinet/tcp.h>
@@ -83,8 +84,7 @@ void server_init(struct server *server, const struct options *options, struct or
 }
 
 static int fail_display(const struct server *server, int err) {
-	const char *reason =
-			server->display != NULL ? oriel_client_get_reason(server->display) : NULL;
+	const char *reason = oriel_client_get_reason(server->display);
 	if (reason == NULL) {
 		reason = err == -EAGAIN     ? "no answer within 5 s"
 			 : err == -ENOTCONN ? "closed by the other side"
@@ -103,6 +103,11 @@ int server_connect(struct server *server) {
 	if (err == 0 && event->type == ORIEL_CLIENT_ERROR) {
 		fprintf(stderr, PROGRAM ": %s: %s\n", server->options->socket, event->text);
 		return -ENOTCONN;
+	}
+	if (err < 0 && server->display == NULL) {
+		fprintf(stderr, PROGRAM ": --socket: %s: %s\n", server->options->socket,
+				connect_explain(server->options->socket, err));
+		return err;
 	}
 	if (err < 0) {
 		return fail_display(server, err);

@@ -26,14 +26,18 @@ static int take_scanout(const struct common_syntax *syntax, uint32_t *ret) {
 
 static int take_option(void *user, int option) {
 	const struct taking *taking = user;
+	const char *command = taking->syntax->command;
+	const struct option *long_options = taking->syntax->long_options;
 	struct common_options *common = taking->options;
 	switch (option) {
 	case 's':
-		common->place.socket = optarg;
-		return 0;
+		return arguments_take_text(command, long_options, option, "a path",
+				&common->place.socket);
 	case 'n':
 		common->place.name = optarg;
-		return 0;
+		return place_is_name(optarg) ? 0
+					     : arguments_fail_value(command, long_options, option,
+							       "the name of a machine");
 	case 'h':
 		common->help = true;
 		return 0;

@@ -3,11 +3,11 @@
 #include "oriel/place.h"
 
 #include "base/error.h"
+#include "common/connect.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,21 +106,40 @@ static int find_only(const char *command, const struct place_path *folder, const
 	return make_path(command, ret, "%s/%s/%s", folder->text, name, file);
 }
 
+/** A machine that was named. */
+static int find_named(const char *command, const struct place_path *folder, const char *name,
+		const char *file, struct place_path *ret) {
+	int err = make_path(command, ret, "%s/%s/%s", folder->text, name, file);
+	struct stat st;
+	if (err == 0 && stat(ret->text, &st) < 0) {
+		err = oriel_errno();
+		fprintf(stderr, "%s: --name: no machine '%s' runs in %s that has a %s\n", command,
+				name, folder->text, file);
+	}
+	return err;
+}
+
+bool place_is_name(const char *text) {
+	return text[0] != '\0' && text[0] != '.' && strchr(text, '/') == NULL;
+}
+
 int place_find_socket(const char *command, const struct place_wanted *place, const char *file,
 		struct place_path *ret) {
+	ret->was_typed = place->socket != NULL;
 	if (place->socket != NULL) {
 		return make_path(command, ret, "%s", place->socket);
-	}
-	const char *name = place->name;
-	if (name != NULL && (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL)) {
-		fprintf(stderr, "%s: --name: '%s' is not the name of a machine\n", command, name);
-		return -EINVAL;
 	}
 	struct place_path folder;
 	int err = find_folder(command, &folder);
 	if (err < 0) {
 		return err;
 	}
-	return name != NULL ? make_path(command, ret, "%s/%s/%s", folder.text, name, file)
-			    : find_only(command, &folder, file, ret);
+	return place->name != NULL ? find_named(command, &folder, place->name, file, ret)
+				   : find_only(command, &folder, file, ret);
+}
+
+int place_fail_connect(const char *command, const struct place_path *path, int err) {
+	fprintf(stderr, "%s: %s%s: %s\n", command, path->was_typed ? "--socket: " : "", path->text,
+			connect_explain(path->text, err));
+	return err;
 }

@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 
 #include <limits.h>
+#include <stdbool.h>
 
 /** What was said on the command line; NULL: nothing. */
 struct place_wanted {
@@ -18,6 +19,7 @@ struct place_wanted {
 
 struct place_path {
 	char text[PATH_MAX];
+	bool was_typed; // behind --socket
 };
 
 /** For a command's --help. */
@@ -25,14 +27,20 @@ struct place_path {
 	"Without --socket, --name says which of the machines that 'oriel run' has started;\n" \
 	"without either, it is the only one.\n"
 
+/** Whether a machine can be called so. */
+bool place_is_name(const char *text);
+
 /**
  * Find a socket, which is called file in a machine's folder ("control.sock"). If a socket was
- * named, that is it, whether it exists or not.
+ * named, that is it, whether it exists or not; a machine that is named must have one.
  *
  * Returns 0, or a negative errno after having printed one line that begins with command.
  */
 ORIEL_MUST_CHECK
 int place_find_socket(const char *command, const struct place_wanted *place, const char *file,
 		struct place_path *ret);
+
+/** Print that the socket cannot be connected to, with err. Returns err. */
+int place_fail_connect(const char *command, const struct place_path *path, int err);
 
 #endif

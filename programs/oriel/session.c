@@ -18,12 +18,12 @@ static int64_t get_now_ms(void) {
 int session_fail(const struct session *session, int err) {
 	const struct oriel_client *client = session->client;
 	const char *reason = client != NULL ? oriel_client_get_reason(client) : NULL;
+	if (client == NULL && err != -ETIMEDOUT) {
+		return place_fail_connect(session->command, &session->path, err);
+	}
 	fprintf(stderr, "%s: %s: ", session->command, session->path.text);
 	if (err == -ETIMEDOUT) {
 		fprintf(stderr, "no answer within %u s\n", session->timeout_s);
-	} else if (client == NULL) {
-		fprintf(stderr, "cannot connect: %s\n",
-				err == -EINVAL ? "not the path of a socket" : strerror(-err));
 	} else if (err == -ENOTCONN) {
 		fputs("closed by the other side\n", stderr);
 	} else if (reason != NULL) {

@@ -6,6 +6,7 @@
 #include "oriel/command.h"
 
 #include "base/compiler.h"
+#include "common/arguments.h"
 #include "oriel/place.h"
 
 #include <errno.h>
@@ -58,13 +59,13 @@ static const char *find_name(int argc, char **argv) {
 }
 
 /**
- * Put "--socket=PATH" of the machine that --name says, or of the only one, before the options.
+ * Put "--socket=PATH" of the machine that is called name, or of the only one, before the options.
  * Returns NULL after saying why not.
  */
-static char **add_socket(int argc, char **argv) {
+static char **add_socket(int argc, char **argv, const char *name) {
 	static char option[PATH_MAX + 16];
 	struct place_path path;
-	const struct place_wanted wanted = { .name = find_name(argc, argv) };
+	const struct place_wanted wanted = { .name = name };
 	if (place_find_socket("oriel vnc", &wanted, "display.sock", &path) < 0) {
 		return NULL;
 	}
@@ -85,7 +86,14 @@ int run_vnc(int argc, char **argv) {
 	char path[PATH_MAX + 32];
 	static char name[] = "oriel-vnc";
 	if (!needs_no_socket(argc, argv)) {
-		argv = add_socket(argc, argv);
+		const char *machine = find_name(argc, argv);
+		if (machine != NULL && !place_is_name(machine)) {
+			char what[PATH_MAX];
+			snprintf(what, sizeof(what), "'%s' is not the name of a machine", machine);
+			(void)arguments_fail("oriel vnc", "--name", what);
+			return STATUS_USAGE;
+		}
+		argv = add_socket(argc, argv, machine);
 		if (argv == NULL) {
 			return STATUS_FAILED;
 		}

@@ -197,7 +197,7 @@ static void test_no_picture(void **state) {
 	assert_string_equal(stand->said, line);
 	unlink(stand->socket);
 	assert_int_equal(SHOT(stand, stand->picture), 1);
-	snprintf(line, sizeof(line), "oriel shot: %s: cannot connect: No such file or directory\n",
+	snprintf(line, sizeof(line), "oriel shot: --socket: %s: there is no such socket\n",
 			stand->socket);
 	assert_string_equal(stand->said, line);
 	assert_int_equal(access(stand->picture, F_OK), -1);

@@ -191,9 +191,12 @@ class CommandLine(Case):
              "a guest could have written into it; if it did not, add ,format=qcow2"),
             ([qemu, disk, "--cdrom=cd"], "--cdrom: cd: No such file or directory"),
             ([qemu, "--kernel=k"], "--kernel: k: No such file or directory"),
-            ([disk, "--qemu=/nowhere/q"], "/nowhere/q is not installed"),
-            ([disk, "--qemu=qqq"],
-             "qqq is not installed; Debian's package is qemu-system-x86"),
+            ([disk, "--qemu=/nowhere/q"], "--qemu: /nowhere/q: there is no such program"),
+            ([disk, "--qemu=qqq"], "--qemu: qqq: there is no such program"),
+            ([disk, f"--qemu={self.root}"], f"--qemu: {self.root}: there is no such program"),
+            ([qemu, disk, "--cdrom=."], f"--cdrom: {self.root}: neither a file nor a disk"),
+            ([qemu, "--kernel=."], "--kernel: .: Is a directory"),
+            ([qemu, "--kernel=short", "--initrd=."], "--initrd: .: Is a directory"),
         ]
         for args, line in bad:
             with self.subTest(" ".join(args)):

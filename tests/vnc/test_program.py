@@ -14,6 +14,7 @@ import stage
 from rig import wait
 
 ORIEL = os.environ.get("ORIEL", "oriel")
+DEAD = "nobody listens there any more"
 
 
 def run(*options, program=(lab.PROGRAM,), env=None):
@@ -63,7 +64,7 @@ class Errors(lab.VncTest):
                               (["--listen=127.0.0.1:0", "--max-viewers=0"], "--max-viewers needs"),
                               (["--listen=127.0.0.1:0", "--max-viewers=16"], "--max-viewers needs"),
                               (["--listen=127.0.0.1:0", "--log-level=x"], "--log-level needs"),
-                              (["--listen=127.0.0.1:0", "more"], "nothing but options"),
+                              (["--listen=127.0.0.1:0", "more"], "more: not an option"),
                               (["--what"], "no such option")):
             self.check(2, text, *options)
         self.assertIn("--socket is needed", run("--listen=127.0.0.1:0")[2])
@@ -75,8 +76,8 @@ class Errors(lab.VncTest):
 
     def test_no_display(self):
         """No socket, one that nobody serves, a file, something else that answers."""
-        self.check(1, "No such file", "--listen=127.0.0.1:0", socket=self.path("none"))
-        self.check(1, "refused", "--listen=127.0.0.1:0", socket=self.path("file", "text"))
+        self.check(1, "there is no such socket", "--listen=127.0.0.1:0", socket=self.path("none"))
+        self.check(1, "not a socket", "--listen=127.0.0.1:0", socket=self.path("file", "text"))
         other = socket.socket(socket.AF_UNIX)
         other.bind(self.path("other.sock"))
         other.listen()
@@ -114,7 +115,7 @@ class Errors(lab.VncTest):
                    f"--password-file={self.folder.name}")
 
     def test_keymap(self):
-        for layout in ("nosuch", "", "us:nosuch", "../../etc", "a" * 100):
+        for layout in ("nosuch", "us:nosuch", "../../etc", "a" * 100):
             self.check(1, "there is no such layout", "--listen=127.0.0.1:0", f"--keymap={layout}")
 
     def test_not_encrypted(self):
@@ -141,12 +142,15 @@ class Errors(lab.VncTest):
             self.addCleanup(sockets[-1].close)
         env = dict(os.environ, XDG_RUNTIME_DIR=str(folder))
         for words, said in (([], "2 machines run; --name says which"),
-                            (["--name=two"], f"{folder}/oriel/two/display.sock: Connection refused"),
-                            (["--nam", "one"], f"{folder}/oriel/one/display.sock: Connection refused"),
-                            (["--name=three"], f"{folder}/oriel/three/display.sock: No such file")):
+                            (["--name=two"], f"--socket: {folder}/oriel/two/display.sock: {DEAD}"),
+                            (["--nam", "one"], f"--socket: {folder}/oriel/one/display.sock: {DEAD}"),
+                            (["--name=three"], f"--name: no machine 'three' runs in {folder}/oriel")):
             status, _, err = run("vnc", "--listen=127.0.0.1:0", *words, program=(ORIEL,), env=env)
             self.assertEqual(status, 1)
             self.assertIn(said, err)
+        status, _, err = run("vnc", "--listen=127.0.0.1:0", "--name=", program=(ORIEL,), env=env)
+        self.assertEqual(status, 2, err)
+        self.assertIn("oriel vnc: --name: '' is not the name of a machine", err)
 
 
 class Ends(lab.VncTest):

@@ -471,11 +471,11 @@ class Command(ControlTest):
         self.assertEqual((result.returncode, result.stdout), (1, ""))
         self.assertRegex(result.stderr, r"^oriel status: 2 machines run; --name says which: "
                                         r"(one, two|two, one)\n$")
-        for args, status in ((["--name", "two"], 0), (["-n", "empty"], 1), (["-n", "../one"], 1),
-                             (["-n", ""], 1), (["-n", "."], 1)):
+        for args, status in ((["--name", "two"], 0), (["-n", "empty"], 1), (["-n", "../one"], 2),
+                             (["-n", ""], 2), (["-n", "."], 2)):
             result = self.run_status(*args, XDG_RUNTIME_DIR=runtime)
             self.assertEqual(result.returncode, status, result.stderr)
-            self.assertEqual(len(result.stderr.splitlines()), status)
+            self.assertEqual(len(result.stderr.splitlines()), min(status, 1))
 
     def test_nobody(self):
         """One line that says what is wrong."""
@@ -485,11 +485,10 @@ class Command(ControlTest):
         with socket.socket(socket.AF_UNIX) as sock:
             sock.bind(dead)
         for path, text in ((daemon.path("none.sock"), "there is no such socket"),
-                           (dead, "nobody listens there"), ("", "not the path of a socket"),
-                           ("a" * 200, "not the path of a socket")):
+                           (dead, "nobody listens there any more")):
             result = self.run_status("-s", path)
             self.assertEqual((result.returncode, result.stdout), (1, ""))
-            self.assertRegex(result.stderr, f"^oriel status: [^\n]*{text}[^\n]*\n$")
+            self.assertRegex(result.stderr, f"^oriel status: --socket: {path}: {text}\n$")
         result = self.run_status(XDG_RUNTIME_DIR=daemon.folder)
         self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1))
         for args in (["--watch=0"], ["--watch=x"], ["x"], ["--nothing"], ["-s"]):

@@ -73,7 +73,7 @@ class Key(Commands):
 
     def test_failures(self):
         self.run_command("key", "a", status=1, socket="/nowhere",
-                         line="/nowhere: cannot connect: No such file or directory")
+                         line="--socket: /nowhere: there is no such socket")
         self.daemon_ = self.gpu()
         self.viewer(self.daemon_)  # waits until it listens
         self.run_command("key", "a", status=1, line=NOT_TAKEN)

@@ -146,7 +146,7 @@ class Command(case.WireTest):
                                              "'oriel size --help' says more")):
             self.assertEqual(self.run_size(machine, *args), (status, f"oriel size: {line}\n"))
         self.assertEqual(self.run_size(machine, "1x1", socket="/nowhere"),
-                         (1, "oriel size: /nowhere: cannot connect: No such file or directory\n"))
+                         (1, "oriel size: --socket: /nowhere: there is no such socket\n"))
         plain = self.machine("--heads=1")
         self.assertEqual(self.run_size(plain, "--scanout=3", "1x1"),
                          (1, "oriel size: no scanout 3: there are 1\n"))

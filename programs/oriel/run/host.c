@@ -21,6 +21,7 @@
 #define ASK_MS 10000u
 #define KVM_MS 10000u
 #define LEAST_QEMU 10u
+#define DEFAULT_QEMU "qemu-system-x86_64"
 #define FIRST_VNC_PORT 5900u
 #define LAST_VNC_PORT 5999u
 
@@ -218,11 +219,13 @@ static int judge_version(const struct host *host, const struct answer *answer, b
 }
 
 static int look_at_qemu(const struct run_options *options, struct host *host) {
-	if (find_in_path(options->qemu, host->qemu_program) < 0) {
-		say("%s is not installed%s", options->qemu,
-				strchr(options->qemu, '/') == NULL
-						? "; Debian's package is qemu-system-x86"
-						: "");
+	const char *name = options->qemu != NULL ? options->qemu : DEFAULT_QEMU;
+	if (find_in_path(name, host->qemu_program) < 0) {
+		if (options->qemu != NULL) {
+			say("--qemu: %s: there is no such program", name);
+		} else {
+			say("%s is not installed; Debian's package is qemu-system-x86", name);
+		}
 		return -ENOENT;
 	}
 	try_kvm(host);

@@ -309,7 +309,6 @@ int run_options_parse(int argc, char **argv, struct run_options *ret) {
 		.n_cpus = DEFAULT_CPUS,
 		.n_heads = 1,
 		.grace_s = DEFAULT_GRACE_S,
-		.qemu = "qemu-system-x86_64",
 	};
 	int err = arguments_parse(&syntax, argc, argv, &options);
 	if (err < 0) {

@@ -53,7 +53,7 @@ struct run_options {
 	const char *cdrom;
 	const char *kernel, *initrd, *append;
 	const char *name;
-	const char *qemu;
+	const char *qemu;  // NULL: the usual one
 	char *const *more; // for QEMU; ends with NULL
 };
 

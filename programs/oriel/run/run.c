@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /** How long QEMU may take to be gone after others have noticed that it goes. */
@@ -41,8 +42,14 @@ static int look_at_file(const char *option, const char **path, char ret[PATH_MAX
 	if (*path == NULL) {
 		return 0;
 	}
-	if (realpath(*path, ret) == NULL || access(ret, R_OK) < 0) {
-		int err = -errno;
+	struct stat st;
+	int err = realpath(*path, ret) == NULL || access(ret, R_OK) < 0 || stat(ret, &st) < 0
+				  ? -errno
+				  : 0;
+	if (err == 0 && S_ISDIR(st.st_mode)) {
+		err = -EISDIR;
+	}
+	if (err < 0) {
 		say("%s: %s: %s", option, *path, strerror(-err));
 		return err;
 	}

@@ -122,12 +122,6 @@ static int receive_line(struct talk *talk) {
 
 static const char *describe(int err) {
 	switch (err) {
-	case -ENOENT:
-		return "there is no such socket; is oriel-gpu running with --control-socket?";
-	case -ECONNREFUSED:
-		return "nobody listens there any more";
-	case -ENAMETOOLONG:
-		return "not the path of a socket";
 	case -ETIMEDOUT:
 	case -EAGAIN: // of connect() and send(), which have a timeout
 		return "no answer within 5 s";
@@ -163,10 +157,15 @@ static int read_reply(const char *command, const char *socket, const char *line,
 	return err;
 }
 
-int ask_control(const char *command, const char *socket, const char *request,
+int ask_control(const char *command, const struct place_path *path, const char *request,
 		struct json_object **ret) {
 	struct talk talk = { .fd = -1, .deadline_ms = get_now_ms() + TIMEOUT_MS };
+	const char *socket = path->text;
 	int err = connect_to(&talk, socket);
+	if (err < 0 && err != -EAGAIN) {
+		oriel_fd_close(&talk.fd);
+		return place_fail_connect(command, path, err);
+	}
 	if (err == 0) {
 		err = send_all(&talk, request, strlen(request));
 	}

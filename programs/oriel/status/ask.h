@@ -4,6 +4,7 @@
 #define ORIEL_PROGRAM_STATUS_ASK_H
 
 #include "base/compiler.h"
+#include "oriel/place.h"
 
 #include <json-c/json.h>
 
@@ -14,7 +15,7 @@
  * Returns 0, or a negative errno after having printed one line that begins with command.
  */
 ORIEL_MUST_CHECK
-int ask_control(const char *command, const char *socket, const char *request,
+int ask_control(const char *command, const struct place_path *path, const char *request,
 		struct json_object **ret);
 
 #endif

@@ -111,7 +111,7 @@ static int show(const struct options *options) {
 	}
 	while (again) {
 		struct json_object *status = NULL;
-		err = ask_control(command, path.text, "{\"do\":\"status\"}\n", &status);
+		err = ask_control(command, &path, "{\"do\":\"status\"}\n", &status);
 		if (err == 0) {
 			err = print(options, status, before);
 		}
