@@ -3,8 +3,8 @@
 """A guest with OpenGL and a desktop, by `oriel run`, that a person can use in a browser.
 
 What scripts/demo ends with: Weston, with a terminal, in which something is typed, a panel that is
-clicked on, and a triangle that turns. The address is printed last. On a terminal, unless CI=true, the guest then stays until
-Ctrl-C.
+clicked on, and a triangle that turns. On a terminal, unless CI=true, the address is printed last,
+and the guest stays until Ctrl-C; else it was only proved that it could.
 """
 
 import argparse
@@ -164,6 +164,31 @@ def check_clicking(run):
     must(run.agent, f"kill $({TERMINALS} | tail -n +2)")
 
 
+def is_watched():
+    """Whether a person is there who could use the desktop, and end it."""
+    return os.environ.get("CI") != "true" and sys.stdin.isatty()
+
+
+def summary(path, url):
+    """What was shown; and where it is to be seen, if it stays: an URL, or None."""
+    text = f"""
+A guest with OpenGL, and its desktop, Weston. What oriel type typed is in the terminal:
+  {path}
+"""
+    if url is None:
+        return text + """
+It was started by oriel run, which served it to a browser until now. This run was only to prove
+that, and the guest has ended: nobody is here to use it. Started on a terminal, without CI=true,
+scripts/demo prints its address and leaves it running until Ctrl-C.
+"""
+    return text + f"""
+It was started by oriel run, and can be used with keyboard and mouse in a browser at
+
+  {url}
+
+Ctrl-C ends it."""
+
+
 def stay(run):
     """Until the person or the guest ends it. A terminal's Ctrl-C is for oriel run as well."""
     while True:
@@ -171,6 +196,18 @@ def stay(run):
             return run.child.process.wait()
         except KeyboardInterrupt:
             continue
+
+
+def finish(run, path):
+    """Leave the desktop to whoever is there, or end it; oriel run's exit status."""
+    if is_watched():
+        say(summary(path, run.url()))
+        return stay(run)
+    run.child.process.send_signal(signal.SIGINT)
+    status = run.child.process.wait(60)
+    if status == 0:
+        say(summary(path, None))
+    return status
 
 
 def show(options, image, folder):
@@ -187,18 +224,7 @@ def show(options, image, folder):
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out.resolve() / "desktop.png"
     path.write_bytes(run.run("shot", "--cursor", "-"))
-    say(f"""
-A guest with OpenGL, and its desktop, Weston. What oriel type typed is in the terminal:
-  {path}
-It was started by oriel run, and can be used with keyboard and mouse in a browser at
-
-  {run.url()}
-""")
-    if os.environ.get("CI") == "true" or not sys.stdin.isatty():
-        run.child.process.send_signal(signal.SIGINT)
-        return run.child.process.wait(60)
-    say("Ctrl-C ends it.")
-    return stay(run)
+    return finish(run, path)
 
 
 def main():
