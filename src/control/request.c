@@ -45,10 +45,17 @@ static int parse_value(const char *line, size_t size, struct json_object **ret,
 	return 0;
 }
 
-/** Whether a value has a number that json-c reads and JSON cannot say: NaN, Infinity. */
+/**
+ * Whether a value has a number that a reply would not repeat: NaN or Infinity, which JSON cannot
+ * say, or one beyond 64 bits, of which json-c keeps the nearest that it can.
+ */
 static bool has_wild_number(struct json_object *value) {
 	if (json_object_is_type(value, json_type_double)) {
 		return !isfinite(json_object_get_double(value));
+	}
+	if (json_object_is_type(value, json_type_int)) {
+		return json_object_get_int64(value) == INT64_MIN ||
+		       json_object_get_uint64(value) == UINT64_MAX;
 	}
 	bool has = false;
 	if (json_object_is_type(value, json_type_object)) {
@@ -80,8 +87,9 @@ int oriel_control_request_parse(const char *line, size_t size, struct oriel_cont
 	ret->root = root;
 	(void)json_object_object_get_ex(root, "id", &ret->id);
 	if (has_wild_number(ret->id)) {
-		ret->id = NULL; // a reply with it would be no JSON
-		*ret_error = (struct oriel_control_error){ "malformed", "a number that is none" };
+		ret->id = NULL; // a reply with it would be no JSON, or another request's
+		*ret_error = (struct oriel_control_error){ "malformed",
+			"an id with a number that is none or needs more than 64 bits" };
 		return -EBADMSG;
 	}
 	if (oriel_control_request_get_text(ret, "do", &ret->name) < 0) {
