@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -39,6 +40,14 @@ void oriel_eventfd_signal(int fd) {
 	uint64_t one = 1;
 	ssize_t n = write(fd, &one, sizeof(one));
 	(void)n;
+}
+
+void oriel_eventfd_signal_shared(int fd) {
+	// Eventfds cannot be written with RWF_NOWAIT. Only we fill it: what poll() says holds.
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	if (poll(&room, 1, 0) > 0 && (room.revents & POLLOUT) != 0) {
+		oriel_eventfd_signal(fd);
+	}
 }
 
 void oriel_eventfd_drain(int fd) {

@@ -20,8 +20,17 @@ int oriel_fd_dup(int fd, int *ret);
 ORIEL_MUST_CHECK
 int oriel_fd_set_nonblocking(int fd);
 
-/** Add 1 to an eventfd. A full counter is as good as a written one, so nothing can fail. */
+/**
+ * Add 1 to a non-blocking eventfd of ours. A full counter is as good as a written one, so nothing
+ * can fail.
+ */
 void oriel_eventfd_signal(int fd);
+
+/**
+ * Add 1 to an eventfd that a peer made: as above, but it does not wait either if that is a blocking
+ * one whose counter is full, or a full pipe.
+ */
+void oriel_eventfd_signal_shared(int fd);
 
 /** Empty a non-blocking eventfd of ours. */
 void oriel_eventfd_drain(int fd);

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 
 bool oriel_virtio_ring_is_started(const struct oriel_virtio_ring *ring) {
@@ -176,7 +177,16 @@ int oriel_virtio_ring_set_call_fd(struct oriel_virtio_ring *ring, int call_fd) {
 	}
 	oriel_fd_close(&ring->call_fd);
 	ring->call_fd = fd;
+	ring->call_may_block = fd >= 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;
 	return 0;
+}
+
+static void call(const struct oriel_virtio_ring *ring) {
+	if (ring->call_may_block) {
+		oriel_eventfd_signal_shared(ring->call_fd);
+	} else {
+		oriel_eventfd_signal(ring->call_fd);
+	}
 }
 
 void oriel_virtio_ring_publish(struct oriel_virtio_ring *ring) {
@@ -185,7 +195,7 @@ void oriel_virtio_ring_publish(struct oriel_virtio_ring *ring) {
 	}
 	const struct oriel_virtio_listener *listener = &ring->owner.virtio->listener;
 	if (ring->call_fd >= 0) {
-		oriel_eventfd_signal(ring->call_fd);
+		call(ring);
 	} else if (listener->interrupt != NULL) {
 		listener->interrupt(listener->user, ring->index);
 	}

@@ -36,7 +36,8 @@ struct oriel_virtio_ring {
 	uint16_t size; // entries; 0: stopped
 	int kick_fd;   // -1: none; ours
 	struct oriel_source *kick;
-	int call_fd; // -1: none; ours
+	int call_fd;         // -1: none; ours
+	bool call_may_block; // the VMM made it so
 	bool stopping;
 	bool broken_told;
 };

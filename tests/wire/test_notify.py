@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Interrupts and kicks: when they must be, when they should not be, and how many."""
 
+import os
 import random
 
 from rig import case, gpu
 from rig.case import proves
+from rig.vhost import Msg
 from rig.vm import FEATURES
 
 NO_EVENT_IDX = FEATURES & ~(1 << gpu.F_EVENT_IDX)
@@ -147,6 +149,33 @@ class Flags(NotifyTest):
             queue.publish()
             self.assertIn(queue.ring.used_flags, (0, 1))
             queue.wait(*pending)
+
+
+class NoRoom(NotifyTest):
+    """Eventfds of the VMM's that would block whoever signals them."""
+
+    def blocking_and_full(self):
+        fd = os.eventfd(0, os.EFD_CLOEXEC)
+        self.addCleanup(os.close, fd)
+        os.eventfd_write(fd, 0xFFFFFFFFFFFFFFFE)
+        return fd
+
+    def test_interrupts(self):
+        """The device goes on serving when an interrupt cannot be counted any more."""
+        machine = self.machine_at(0, features=NO_EVENT_IDX)
+        machine.vm.conn.vring_fd(Msg.SET_VRING_CALL, 0, self.blocking_and_full())
+        for _ in range(3):
+            self.send(machine, 1)
+            self.finish(machine)
+
+    def test_errors(self):
+        """So it does when the eventfd of SET_VRING_ERR is full."""
+        machine = self.machine_at(0)
+        machine.vm.conn.vring_fd(Msg.SET_VRING_ERR, 0, self.blocking_and_full())
+        machine.vm.control.ring.set_avail_idx(0x8000)
+        machine.vm.control.kick()
+        machine.vm.conn.barrier()
+        self.assertEqual(machine.vm.cursor.run(gpu.move_cursor(0, 1, 1)).type, gpu.OK_NODATA)
 
 
 class Order(NotifyTest):

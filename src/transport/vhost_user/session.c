@@ -178,7 +178,7 @@ static void handle_needs_reset(void *user, unsigned int queue, const char *reaso
 	(void)reason; // the device has logged it
 	session->needs_reset = true;
 	if (queue < ORIEL_VHOST_MAX_QUEUES && session->rings[queue].err_fd >= 0) {
-		oriel_eventfd_signal(session->rings[queue].err_fd);
+		oriel_eventfd_signal_shared(session->rings[queue].err_fd);
 	}
 	handle_config_change(session); // virtio 1.3, 2.1.2: the driver is to look at the status
 }
