@@ -139,7 +139,7 @@ void process_handle_report(struct server *server, struct process *process) {
 		process->is_denied = true;
 		server_log(server, ORIEL_LOG_WARN, "viewer %s: a wrong password",
 				process->peer.text);
-		server_pause_doors(server);
+		server_add_penalty(server, &process->peer);
 		return;
 	}
 	if (process_count(server, true) >= server->options->max_viewers) {

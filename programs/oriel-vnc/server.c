@@ -37,9 +37,6 @@
 #define KEEPALIVE_INTERVAL_S 15
 #define KEEPALIVE_COUNT 4
 
-/** After a wrong password no VNC viewer is taken for this time. */
-#define WRONG_PASSWORD_PAUSE_MS 1000
-
 static int64_t get_now_ms(void) {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -77,6 +74,9 @@ void server_init(struct server *server, const struct options *options, struct or
 	};
 	for (size_t i = 0; i < SERVER_MAX_CONNECTIONS; i++) {
 		server->connections[i].fd = -1;
+	}
+	for (size_t i = 0; i < SERVER_MAX_WAITING; i++) {
+		server->waiters[i].fd = -1;
 	}
 	for (size_t i = 0; i < SERVER_MAX_PROCESSES; i++) {
 		server->processes[i].report_fd = -1;
@@ -320,18 +320,46 @@ static void begin_vnc_take(struct server *server, int fd, const struct peer *pee
 	watch_connection(server, connection, peer);
 }
 
+/** A place to wait in; if there is none, one makes room. */
+static struct waiter *find_waiter(struct server *server) {
+	const struct crowd_member *members[SERVER_MAX_WAITING];
+	for (size_t i = 0; i < SERVER_MAX_WAITING; i++) {
+		if (server->waiters[i].fd < 0) {
+			return &server->waiters[i];
+		}
+		members[i] = &server->waiters[i].place;
+	}
+	struct waiter *chosen = &server->waiters[crowd_choose(members, SERVER_MAX_WAITING)];
+	oriel_fd_close(&chosen->fd);
+	return chosen;
+}
+
+/** Begin with a VNC viewer at once, or when its machine's penalty is over. */
+static void receive_vnc_take(struct server *server, int fd, const struct peer *peer) {
+	const int64_t now_ms = get_now_ms();
+	const int64_t left_ms = penalty_get_ms(&server->penalty, peer->machine, now_ms);
+	if (left_ms == 0) {
+		begin_vnc_take(server, fd, peer);
+		return;
+	}
+	*find_waiter(server) = (struct waiter){ .fd = fd,
+		.peer = *peer,
+		.place = { peer->machine, ++server->n_ever },
+		.until_ms = now_ms + left_ms };
+}
+
 static void handle_door(struct server *server, const void *door) {
 	struct peer peer = { .text = "on the socket" };
 	int fd = -1;
 	if (door == &server->unix_door) {
 		if (listener_accept(&server->unix_door, &fd) == 0) {
-			begin_vnc_take(server, fd, &peer);
+			receive_vnc_take(server, fd, &peer);
 		}
 		return;
 	}
 	fd = accept_tcp(*(const int *)door, &peer);
 	if (fd >= 0 && door == &server->vnc_fd) {
-		begin_vnc_take(server, fd, &peer);
+		receive_vnc_take(server, fd, &peer);
 	} else if (fd >= 0) {
 		struct web_connection *connection = find_connection(server);
 		web_begin_take(connection, fd);
@@ -418,43 +446,52 @@ static void handle_event(struct server *server, const struct epoll_event *event)
 	}
 }
 
-/** Have the doors of VNC viewers reported, or not. Whoever comes meanwhile waits in the kernel. */
-static void set_door_events(struct server *server, uint32_t events) {
-	struct epoll_event tcp = { .events = events, .data.ptr = &server->vnc_fd };
-	struct epoll_event local = { .events = events, .data.ptr = &server->unix_door };
-	// A door that is not there has descriptor -1, which is refused.
-	(void)epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->vnc_fd, &tcp);
-	(void)epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->unix_door.fd, &local);
+void server_add_penalty(struct server *server, const struct peer *peer) {
+	penalty_add(&server->penalty, peer->machine, get_now_ms());
 }
 
-void server_pause_doors(struct server *server) {
-	server->paused_until_ms = get_now_ms() + WRONG_PASSWORD_PAUSE_MS;
-	set_door_events(server, 0);
+/** The earlier of two times, of which -1 is never. */
+static int64_t get_earlier(int64_t a_ms, int64_t b_ms) {
+	return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-/** Close connections and open doors whose time is over. Returns how long to wait, or -1. */
-static int expire(struct server *server) {
-	int64_t now_ms = get_now_ms();
+/** Begin with those that have waited long enough. Returns when to look again, or -1. */
+static int64_t expire_waiters(struct server *server, int64_t now_ms) {
 	int64_t next_ms = -1;
-	if (server->paused_until_ms > now_ms) {
-		next_ms = server->paused_until_ms - now_ms;
-	} else if (server->paused_until_ms != 0) {
-		server->paused_until_ms = 0;
-		set_door_events(server, EPOLLIN);
+	for (size_t i = 0; i < SERVER_MAX_WAITING; i++) {
+		struct waiter *waiter = &server->waiters[i];
+		if (waiter->fd >= 0 && waiter->until_ms <= now_ms) {
+			int fd = waiter->fd;
+			waiter->fd = -1;
+			begin_vnc_take(server, fd, &waiter->peer);
+		} else if (waiter->fd >= 0) {
+			next_ms = get_earlier(next_ms, waiter->until_ms);
+		}
 	}
+	return next_ms;
+}
+
+/** Close connections whose time is over. Returns when to look again, or -1. */
+static int64_t expire_connections(struct server *server, int64_t now_ms) {
+	int64_t next_ms = -1;
 	for (size_t i = 0; i < SERVER_MAX_CONNECTIONS; i++) {
 		struct web_connection *connection = &server->connections[i];
-		if (connection->fd < 0) {
-			continue;
-		}
-		int64_t left_ms = connection->deadline_ms - now_ms;
-		if (left_ms <= 0) {
+		if (connection->fd >= 0 && connection->deadline_ms <= now_ms) {
 			web_close(connection);
-		} else if (next_ms < 0 || left_ms < next_ms) {
-			next_ms = left_ms;
+		} else if (connection->fd >= 0) {
+			next_ms = get_earlier(next_ms, connection->deadline_ms);
 		}
 	}
-	return (int)next_ms;
+	return next_ms;
+}
+
+/** Do what is due. Returns how long to wait for events, or -1. */
+static int expire(struct server *server) {
+	const int64_t now_ms = get_now_ms();
+	// Waiters first: some of them become connections.
+	int64_t next_ms = expire_waiters(server, now_ms);
+	next_ms = get_earlier(next_ms, expire_connections(server, now_ms));
+	return next_ms < 0 ? -1 : (int)(next_ms - now_ms);
 }
 
 int server_run(struct server *server) {
@@ -478,6 +515,9 @@ void server_finish(struct server *server) {
 	process_end_all(server);
 	for (size_t i = 0; i < SERVER_MAX_CONNECTIONS; i++) {
 		web_close(&server->connections[i]);
+	}
+	for (size_t i = 0; i < SERVER_MAX_WAITING; i++) {
+		oriel_fd_close(&server->waiters[i].fd);
 	}
 	oriel_fd_close(&server->vnc_fd);
 	oriel_fd_close(&server->web_fd);

@@ -7,6 +7,7 @@
 
 #include "base/rate_limit.h"
 #include "common/listener.h"
+#include "oriel-vnc/penalty.h"
 #include "oriel-vnc/viewer.h"
 #include "oriel-vnc/web.h"
 
@@ -18,7 +19,18 @@
 /** Viewers at once that have not been let in yet. From there on one makes room: see crowd.h. */
 #define SERVER_MAX_STARTING 16
 
+/** Viewers at once that wait for a wrong password of their machine. Here, too, one makes room. */
+#define SERVER_MAX_WAITING 32
+
 #define SERVER_MAX_PROCESSES (MAX_VIEWERS + SERVER_MAX_STARTING)
+
+/** A VNC viewer that nothing was said to yet. */
+struct waiter {
+	int fd; // -1: there is none
+	struct peer peer;
+	struct crowd_member place;
+	int64_t until_ms;
+};
 
 struct process {
 	pid_t pid;     // 0: there is none
@@ -44,8 +56,9 @@ struct server {
 	int vnc_fd, web_fd;           // TCP; -1: there is none
 	struct web_connection connections[SERVER_MAX_CONNECTIONS];
 	struct process processes[SERVER_MAX_PROCESSES];
-	uint64_t n_ever;         // connections and processes: their numbers
-	int64_t paused_until_ms; // the doors of VNC viewers are closed so long; 0: they are open
+	uint64_t n_ever; // connections, waiters and processes: their numbers
+	struct penalty penalty;
+	struct waiter waiters[SERVER_MAX_WAITING];
 
 	bool done;
 	bool failed;
@@ -69,8 +82,9 @@ int server_run(struct server *server);
 /** Close all, and end the viewers. */
 void server_finish(struct server *server);
 
-/** After a wrong password: take no VNC viewer for a while, however many ask at once. */
-void server_pause_doors(struct server *server);
+/** After a wrong password: no VNC viewer of that machine is begun with for a while, however many of
+ * them there are. */
+void server_add_penalty(struct server *server, const struct peer *peer);
 
 /* In process.c. */
 
