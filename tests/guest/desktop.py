@@ -7,7 +7,6 @@ clicked on, and a triangle that turns. On a terminal, unless CI=true, the addres
 and the guest stays until Ctrl-C; else it was only proved that it could.
 """
 
-import argparse
 import os
 import pathlib
 import signal
@@ -16,7 +15,7 @@ import tempfile
 
 import picture
 from cases_3d import must
-from oriel_run import Run, check_page
+from oriel_run import Run, check_page, make_parser
 from process import Failure, wait_for
 from run import find_image
 
@@ -59,11 +58,7 @@ CURSOR_ROWS = 12
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--agent", required=True, help="the program of the guest, built statically")
-    parser.add_argument("--oriel", required=True, help="the program, with the others near it")
-    parser.add_argument("--qemu", default="qemu-system-x86_64")
-    parser.add_argument("--image", type=pathlib.Path, help="folder of the guest")
+    parser = make_parser(__doc__)
     parser.add_argument("--out", required=True, type=pathlib.Path, help="folder for the picture")
     return parser.parse_args()
 

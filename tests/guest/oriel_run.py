@@ -39,14 +39,42 @@ exec 3<"$device" || exit 1 # it is open now: whatever comes from here on is seen
 """
 
 
-def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def make_parser(text):
+    """What tests with `oriel run` are told; text is the module's."""
+    parser = argparse.ArgumentParser(description=text.splitlines()[0])
     parser.add_argument("--agent", required=True, help="the program of the guest, built statically")
     parser.add_argument("--oriel", required=True, help="the program, with the others near it")
-    parser.add_argument("--display", choices=["web", "none"], default="none")
     parser.add_argument("--image", type=pathlib.Path, help="folder of the guest")
     parser.add_argument("--qemu", default="qemu-system-x86_64")
+    return parser
+
+
+def parse(text):
+    """The same for a guest whose screen a viewer shows, or none."""
+    parser = make_parser(text)
+    parser.add_argument("--display", choices=["web", "none"], default="none")
     return parser.parse_args()
+
+
+def run_check(options, check, script="guest-image"):
+    """A test from its beginning to its end: check(options, image, folder), with the guest that a
+    script makes and a folder that does not stay. The exit status."""
+    if shutil.which(options.qemu) is None:
+        print(f"SKIP: {options.qemu} is not installed")
+        return SKIPPED
+    image, reason = find_image(options, script)
+    if image is None:
+        print(f"SKIP: {reason}")
+        return SKIPPED
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
+    with tempfile.TemporaryDirectory(prefix="oriel-") as folder:
+        try:
+            check(options, image, pathlib.Path(folder))
+        except Failure as failure:
+            print(f"failed: {failure}")
+            return 1
+    print("passed")
+    return 0
 
 
 class Run:
@@ -157,31 +185,14 @@ def check_end(run):
         raise Failure(f"{left} are left")
 
 
-def main():
-    options = parse()
-    if shutil.which(options.qemu) is None:
-        print(f"SKIP: {options.qemu} is not installed")
-        return SKIPPED
-    image, reason = find_image(options)
-    if image is None:
-        print(f"SKIP: {reason}")
-        return SKIPPED
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
-    with tempfile.TemporaryDirectory(prefix="oriel-run-") as folder:
-        try:
-            run = Run(options.oriel, image, pathlib.Path(folder), {"init": options.agent}, [
-                f"--display={options.display}", f"--qemu={options.qemu}", "--firmware=bios",
-                "--grace=60"])
-            check_screen(run)
-            if options.display == "web":
-                check_page(run)
-            check_end(run)
-        except Failure as failure:
-            print(f"failed: {failure}")
-            return 1
-    print("passed")
-    return 0
+def check(options, image, folder):
+    run = Run(options.oriel, image, folder, {"init": options.agent}, [
+        f"--display={options.display}", f"--qemu={options.qemu}", "--firmware=bios", "--grace=60"])
+    check_screen(run)
+    if options.display == "web":
+        check_page(run)
+    check_end(run)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_check(parse(__doc__), check))

@@ -6,17 +6,11 @@ All paths have a space and a quote in them, that of the sockets a comma, too. Th
 run.py. Exit status 77, and one line: there is no QEMU, or no guest.
 """
 
-import os
-import pathlib
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 
 import oriel_run
 from process import Child, Failure, wait_for
-from run import SKIPPED, find_image
 
 ODD = "it's odd"
 END_S = 60
@@ -73,7 +67,9 @@ def check_end(run):
         raise Failure(f"exit statuses {statuses}, left: {left}\n{run.tail()}")
 
 
-def check(options, image, folder):
+def check(options, image, parent):
+    folder = parent / ODD
+    folder.mkdir()
     # The guest's parts by odd names: the paths of the cache have none.
     for name in ("vmlinuz", "initramfs.img", "root.img"):
         (folder / name).symlink_to(image / name)
@@ -85,27 +81,5 @@ def check(options, image, folder):
     check_end(run)
 
 
-def main():
-    options = oriel_run.parse()
-    if shutil.which(options.qemu) is None:
-        print(f"SKIP: {options.qemu} is not installed")
-        return SKIPPED
-    image, reason = find_image(options)
-    if image is None:
-        print(f"SKIP: {reason}")
-        return SKIPPED
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
-    with tempfile.TemporaryDirectory(prefix="oriel-pasted-") as parent:
-        folder = pathlib.Path(parent) / ODD
-        folder.mkdir()
-        try:
-            check(options, image, folder)
-        except Failure as failure:
-            print(f"failed: {failure}")
-            return 1
-    print("passed")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(oriel_run.run_check(oriel_run.parse(__doc__), check))

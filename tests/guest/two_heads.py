@@ -7,13 +7,10 @@ the rule of udev that oriel-run(1) names. Exit status 77, and one line: there is
 guest.
 """
 
-import argparse
 import pathlib
 import re
-import shutil
 import signal
 import sys
-import tempfile
 
 # Behind this folder, which has modules of the same names.
 sys.path += [str(pathlib.Path(__file__).resolve().parents[1] / name) for name in ("vnc", "wire")]
@@ -22,9 +19,9 @@ import desktop  # noqa: E402
 import picture  # noqa: E402
 import rfb  # noqa: E402
 from cases_3d import must  # noqa: E402
-from oriel_run import Run  # noqa: E402
+from oriel_run import Run, make_parser, run_check  # noqa: E402
 from process import Child, Failure, wait_for  # noqa: E402
-from run import ROOT, SKIPPED, find_image  # noqa: E402
+from run import ROOT  # noqa: E402
 
 WAIT_S = 120
 BACKGROUND = bytes((0x60, 0x40, 0x20, 255))
@@ -38,12 +35,8 @@ ENTER = 0xff0d
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--agent", required=True, help="the program of the guest, built statically")
-    parser.add_argument("--oriel", required=True, help="the program, with the others near it")
+    parser = make_parser(__doc__)
     parser.add_argument("--oriel-vnc", required=True, help="the viewer")
-    parser.add_argument("--image", type=pathlib.Path, help="folder of the guest")
-    parser.add_argument("--qemu", default="qemu-system-x86_64")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("guest-pictures"),
                         help="folder for pictures that are wrong")
     return parser.parse_args()
@@ -172,25 +165,5 @@ def check(options, image, folder):
         raise Failure(f"oriel run: {run.child.tail()}")
 
 
-def main():
-    options = parse()
-    if shutil.which(options.qemu) is None:
-        print(f"SKIP: {options.qemu} is not installed")
-        return SKIPPED
-    image, reason = find_image(options, "guest-image-3d")
-    if image is None:
-        print(f"SKIP: {reason}")
-        return SKIPPED
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
-    with tempfile.TemporaryDirectory(prefix="oriel-heads-") as folder:
-        try:
-            check(options, image, pathlib.Path(folder))
-        except Failure as failure:
-            print(f"failed: {failure}")
-            return 1
-    print("passed")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_check(parse(), check, "guest-image-3d"))
