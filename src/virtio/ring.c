@@ -31,9 +31,14 @@ static void run_turn(void *user) {
 }
 
 static void handle_kick(void *user, int fd, uint32_t events) {
-	(void)events;
+	struct oriel_virtio_ring *ring = user;
 	oriel_eventfd_drain_shared(fd);
-	run_turn(user);
+	if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+		// No eventfd, and its other end is gone: it would be reported for ever.
+		oriel_source_remove(ring->kick);
+		ring->kick = NULL;
+	}
+	run_turn(ring);
 }
 
 int oriel_virtio_ring_init(struct oriel_virtio_ring *ring, unsigned int index, const char *name,

@@ -5,7 +5,7 @@
 import os
 import random
 
-from rig import case, gpu
+from rig import case, gpu, wait
 from rig.case import proves
 from rig.vhost import Msg
 from rig.vm import FEATURES
@@ -151,8 +151,8 @@ class Flags(NotifyTest):
             queue.wait(*pending)
 
 
-class NoRoom(NotifyTest):
-    """Eventfds of the VMM's that would block whoever signals them."""
+class OddDescriptors(NotifyTest):
+    """Descriptors of the VMM's that would block or busy whoever uses them as eventfds."""
 
     def blocking_and_full(self):
         fd = os.eventfd(0, os.EFD_CLOEXEC)
@@ -176,6 +176,21 @@ class NoRoom(NotifyTest):
         machine.vm.control.kick()
         machine.vm.conn.barrier()
         self.assertEqual(machine.vm.cursor.run(gpu.move_cursor(0, 1, 1)).type, gpu.OK_NODATA)
+
+    def test_kick_that_hung_up(self):
+        """A pipe whose writer is gone is not looked at any more: it would be ready for ever."""
+        machine = self.machine_at(0)
+        reader, writer = os.pipe()
+        pipe = os.readlink(f"/proc/self/fd/{reader}")
+        machine.vm.conn.vring_fd(Msg.SET_VRING_KICK, 1, reader)
+        os.close(reader)
+        machine.vm.conn.barrier()
+        self.assertTrue(machine.daemon.watches(pipe))
+        os.close(writer)
+        wait.wait_until(lambda: not machine.daemon.watches(pipe), "the pipe is let go of",
+                        machine.daemon)
+        self.send(machine, 1)
+        self.finish(machine)
 
 
 class Order(NotifyTest):

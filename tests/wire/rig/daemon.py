@@ -112,6 +112,18 @@ class Daemon:
         folder = f"/proc/{self.process.pid}/fd"
         return sorted(os.readlink(os.path.join(folder, name)) for name in os.listdir(folder))
 
+    def watches(self, target):
+        """Whether its loop waits for the file that /proc shows as target, such as pipe:[5]."""
+        folder = f"/proc/{self.process.pid}"
+        for fd in os.listdir(f"{folder}/fd"):
+            if os.readlink(f"{folder}/fd/{fd}") != "anon_inode:[eventpoll]":
+                continue
+            with open(f"{folder}/fdinfo/{fd}") as info:
+                watched = [line.split()[1] for line in info if line.startswith("tfd:")]
+            if any(os.readlink(f"{folder}/fd/{fd}") == target for fd in watched):
+                return True
+        return False
+
     def is_sanitized(self):
         with open(f"/proc/{self.process.pid}/maps") as maps:
             return any("libasan" in line for line in maps)
