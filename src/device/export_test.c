@@ -184,6 +184,58 @@ static void test_late_need_of_pixels(void **state) {
 	finish(&f);
 }
 
+/** Whether what is being read is rect of a resource. */
+static bool is_read(struct fixture *f, uint32_t id, struct oriel_rect rect) {
+	const struct manual_op *read =
+			manual_renderer3d_find(&f->renderer, ORIEL_RENDER3D_READ_PIXELS);
+	return read->op->resource_id == id && oriel_rect_equals(&read->op->read.rect, &rect);
+}
+
+/** One that cannot be exported, of another size: it is shown, and not the one before it again. */
+static void test_another_size_without(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	assert_int_equal(show(&f, 1, all), OK);
+	f.rig.gpu->renderer3d->can_export = false;
+	fake_display_forget(&f.rig.display);
+	assert_int_equal(show(&f, 2, dot), OK);
+	assert_null(get_scanout(&f)->dmabuf);
+	assert_int_equal(get_scanout(&f)->src.width, dot.width);
+	assert_int_equal(count(&f, ORIEL_RENDER3D_READ_PIXELS), 1);
+	assert_int_equal(f.rig.display.events[f.rig.display.n_events - 1].type, FAKE_PRESENT);
+	finish(&f);
+}
+
+/**
+ * Pixels that are needed while the scanout is about to show something of another size: what is
+ * shown stays what is read, and it is read when that has failed.
+ */
+static void test_need_of_pixels_meanwhile(void **state) {
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	assert_int_equal(show(&f, 1, all), OK);
+	f.renderer.is_prompt = false;
+	const struct gpu_command cmd = gpu_set_scanout(0, 2, dot);
+	device_rig_submit(&f.rig, RIG_CONTROL, &cmd);
+	device_rig_kick(&f.rig, RIG_CONTROL);
+	device_rig_run(&f.rig);
+	oriel_screen_fetch_pixels(&f.rig.gpu->screen, 0);
+	assert_int_equal(count(&f, ORIEL_RENDER3D_READ_PIXELS), 0);
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_EXPORT, -EIO);
+	assert_int_equal(count(&f, ORIEL_RENDER3D_READ_PIXELS), 1);
+	assert_true(is_read(&f, 2, dot));
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_READ_PIXELS, -EIO);
+	assert_int_equal(count(&f, ORIEL_RENDER3D_READ_PIXELS), 2);
+	assert_true(is_read(&f, 1, all));
+	fake_display_forget(&f.rig.display);
+	manual_renderer3d_finish(&f.renderer, ORIEL_RENDER3D_READ_PIXELS, 0);
+	assert_int_equal(f.rig.display.n_events, 1);
+	assert_false(get_scanout(&f)->is_behind);
+	finish(&f);
+}
+
 /** What cannot be exported, or not any more, is read back; it is not asked for again. */
 static void test_what_is_read_back(void **state) {
 	(void)state;
@@ -344,6 +396,8 @@ int main(void) {
 		cmocka_unit_test(test_flush_waits_for_the_renderer),
 		cmocka_unit_test(test_flips_and_parts),
 		cmocka_unit_test(test_late_need_of_pixels),
+		cmocka_unit_test(test_another_size_without),
+		cmocka_unit_test(test_need_of_pixels_meanwhile),
 		cmocka_unit_test(test_what_is_read_back),
 		cmocka_unit_test(test_flip_to_one_without),
 		cmocka_unit_test(test_loss_and_end),

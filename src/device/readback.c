@@ -10,6 +10,15 @@
 
 static void flush_next(struct oriel_request *req);
 
+/** Fetch what a display has asked for while it was open what the scanout would show. */
+static void fetch_late(struct oriel_gpu *gpu, uint32_t scanout_id) {
+	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
+	if (scanout->wants_fetch) {
+		scanout->wants_fetch = false;
+		oriel_readback_fetch(gpu, scanout_id);
+	}
+}
+
 /** A SET_SCANOUT has done what it was to do: whatever was on the scanout before is gone. */
 static void complete_entry(struct oriel_gpu *gpu, uint32_t scanout_id) {
 	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
@@ -18,6 +27,7 @@ static void complete_entry(struct oriel_gpu *gpu, uint32_t scanout_id) {
 		oriel_resource_release(scanout->old_res);
 		scanout->old_res = NULL;
 		oriel_blob_leave(gpu, scanout_id);
+		fetch_late(gpu, scanout_id);
 	}
 }
 
@@ -42,6 +52,7 @@ void oriel_readback_end(struct oriel_gpu *gpu) {
 			set_source(scanout, scanout->old_res, &src);
 			oriel_resource_release(scanout->old_res);
 			scanout->old_res = NULL;
+			fetch_late(gpu, i);
 		}
 	}
 }
@@ -197,7 +208,9 @@ static bool present_dmabuf(struct oriel_gpu *gpu, uint32_t scanout_id,
 		const struct oriel_rect *damage) {
 	struct oriel_readback_scanout *scanout = &gpu->readback.scanouts[scanout_id];
 	const struct oriel_scanout *shown = &gpu->screen.scanouts[scanout_id];
-	if (shown->dmabuf == NULL || oriel_screen_needs_pixels(&gpu->screen, scanout_id)) {
+	// While a picture is entering, what is shown is the one before it.
+	if (scanout->is_entering || shown->dmabuf == NULL ||
+			oriel_screen_needs_pixels(&gpu->screen, scanout_id)) {
 		return false;
 	}
 	for (unsigned int i = 0; i < 2; i++) {
@@ -454,6 +467,10 @@ void oriel_readback_fetch(struct oriel_gpu *gpu, uint32_t scanout_id) {
 	if (front->image == NULL || scanout->fetching == front->image) {
 		return;
 	}
+	if (scanout->is_entering) {
+		scanout->wants_fetch = true; // its image is of one thing, and its source another
+		return;
+	}
 	struct oriel_work *work;
 	if (front->id == 0 || oriel_rect_is_empty(&front->stale) ||
 			oriel_work_create(gpu, ORIEL_RENDER3D_READ_PIXELS, &work) < 0) {
@@ -473,6 +490,7 @@ void oriel_readback_leave(struct oriel_gpu *gpu, uint32_t scanout_id) {
 	oriel_resource_release(scanout->res);
 	scanout->res = NULL;
 	scanout->is_entering = false;
+	scanout->wants_fetch = false;
 	oriel_resource_release(scanout->old_res);
 	scanout->old_res = NULL;
 	oriel_readback_drop_image(gpu, &scanout->images[0]);
