@@ -2,39 +2,12 @@
 /* See arguments.h. */
 #include "common/arguments.h"
 
-#include "common/utf8.h"
+#include "common/typed.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-/** Room for what was typed, in a message. */
-#define TYPED_SIZE 256
-
-/**
- * Copy what was typed so that a message with it stays one line: with '?' for what is no character
- * that can be seen, and cut if there is no room. Returns ret.
- */
-static const char *copy_typed(const char *text, char ret[TYPED_SIZE]) {
-	const char *next = text;
-	char *out = ret;
-	while (*next != '\0') {
-		const char *at = next;
-		uint32_t character;
-		const bool is_seen = utf8_next(&next, &character) == 0 && character >= ' ' &&
-				     (character < 0x7f || character >= 0xa0);
-		next += next == at; // behind a byte that is no UTF-8
-		const size_t size = is_seen ? (size_t)(next - at) : 1;
-		if (size + 1 > (size_t)(ret + TYPED_SIZE - out)) {
-			break;
-		}
-		memcpy(out, is_seen ? at : "?", size);
-		out += size;
-	}
-	*out = '\0';
-	return ret;
-}
 
 int arguments_fail(const char *command, const char *subject, const char *what) {
 	char typed[TYPED_SIZE];
@@ -42,7 +15,7 @@ int arguments_fail(const char *command, const char *subject, const char *what) {
 		fprintf(stderr, "%s: %s; '%s --help' says more\n", command, what, command);
 	} else {
 		fprintf(stderr, "%s: %s: %s; '%s --help' says more\n", command,
-				subject[0] != '\0' ? copy_typed(subject, typed) : "''", what,
+				subject[0] != '\0' ? typed_copy(subject, typed) : "''", what,
 				command);
 	}
 	return -EINVAL;
@@ -56,7 +29,7 @@ int arguments_fail_value(const char *command, const struct option *long_options,
 	}
 	char typed[TYPED_SIZE];
 	fprintf(stderr, "%s: --%s: '%s' is not %s; '%s --help' says more\n", command, row->name,
-			copy_typed(optarg, typed), expected, command);
+			typed_copy(optarg, typed), expected, command);
 	return -EINVAL;
 }
 

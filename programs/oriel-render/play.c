@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "common/log.h"
+#include "common/typed.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -79,7 +80,9 @@ static void print(const struct oriel_render_play_result *result) {
 }
 
 static int fail(const char *option, const char *path, int err) {
-	fprintf(stderr, "oriel-render: --%s=%s: %s\n", option, path, strerror(-err));
+	char typed[TYPED_SIZE];
+	fprintf(stderr, "oriel-render: --%s=%s: %s\n", option, typed_copy(path, typed),
+			strerror(-err));
 	return err;
 }
 

@@ -27,6 +27,7 @@
  */
 #include "base/error.h"
 #include "common/log.h"
+#include "common/typed.h"
 #include "oriel-vnc/server.h"
 
 #include <fcntl.h>
@@ -56,7 +57,9 @@ static int read_password(const struct options *options, struct oriel_log_sink *l
 		password[strcspn(password, "\r\n")] = '\0';
 	}
 	if (!is_read || password[0] == '\0') {
-		fprintf(stderr, "oriel-vnc: --password-file: %s: %s\n", options->password_file,
+		char typed[TYPED_SIZE];
+		fprintf(stderr, "oriel-vnc: --password-file: %s: %s\n",
+				typed_copy(options->password_file, typed),
 				err < 0 ? strerror(-err) : "its first line is empty");
 		return err < 0 ? err : -EINVAL;
 	}
@@ -74,7 +77,8 @@ static int prepare(struct server *server, char *password) {
 	const struct options *options = server->options;
 	int err = keymap_init(&server->keymap, options->keymap);
 	if (err < 0) {
-		fprintf(stderr, "oriel-vnc: --keymap: %s: %s\n", options->keymap,
+		char typed[TYPED_SIZE];
+		fprintf(stderr, "oriel-vnc: --keymap: %s: %s\n", typed_copy(options->keymap, typed),
 				err == -EINVAL ? "there is no such layout" : strerror(-err));
 		return err;
 	}

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "common/connect.h"
 #include "common/log.h"
+#include "common/typed.h"
 
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -105,7 +106,9 @@ int server_connect(struct server *server) {
 		return -ENOTCONN;
 	}
 	if (err < 0 && server->display == NULL) {
-		fprintf(stderr, PROGRAM ": --socket: %s: %s\n", server->options->socket,
+		char typed[TYPED_SIZE];
+		fprintf(stderr, PROGRAM ": --socket: %s: %s\n",
+				typed_copy(server->options->socket, typed),
 				connect_explain(server->options->socket, err));
 		return err;
 	}

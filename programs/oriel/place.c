@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "common/connect.h"
+#include "common/typed.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -113,8 +114,9 @@ static int find_named(const char *command, const struct place_path *folder, cons
 	struct stat st;
 	if (err == 0 && stat(ret->text, &st) < 0) {
 		err = oriel_errno();
+		char typed[TYPED_SIZE];
 		fprintf(stderr, "%s: --name: no machine '%s' runs in %s that has a %s\n", command,
-				name, folder->text, file);
+				typed_copy(name, typed), folder->text, file);
 	}
 	return err;
 }
@@ -139,7 +141,8 @@ int place_find_socket(const char *command, const struct place_wanted *place, con
 }
 
 int place_fail_connect(const char *command, const struct place_path *path, int err) {
-	fprintf(stderr, "%s: %s%s: %s\n", command, path->was_typed ? "--socket: " : "", path->text,
-			connect_explain(path->text, err));
+	char typed[TYPED_SIZE];
+	fprintf(stderr, "%s: %s%s: %s\n", command, path->was_typed ? "--socket: " : "",
+			typed_copy(path->text, typed), connect_explain(path->text, err));
 	return err;
 }

@@ -7,6 +7,7 @@
 
 #include "base/compiler.h"
 #include "common/arguments.h"
+#include "common/typed.h"
 #include "oriel/place.h"
 
 #include <errno.h>
@@ -88,8 +89,9 @@ int run_vnc(int argc, char **argv) {
 	if (!needs_no_socket(argc, argv)) {
 		const char *machine = find_name(argc, argv);
 		if (machine != NULL && !place_is_name(machine)) {
-			char what[PATH_MAX];
-			snprintf(what, sizeof(what), "'%s' is not the name of a machine", machine);
+			char typed[TYPED_SIZE], what[TYPED_SIZE + 64];
+			snprintf(what, sizeof(what), "'%s' is not the name of a machine",
+					typed_copy(machine, typed));
 			(void)arguments_fail("oriel vnc", "--name", what);
 			return STATUS_USAGE;
 		}

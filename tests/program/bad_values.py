@@ -26,10 +26,11 @@ NUMBER = [(value, 2) for value in (b"", b"x", b"-1", b"99999999999999999999999",
 WORD = [(value, 2) for value in (b"", b"nosuch", b"1", NOT_UTF8, TWO_LINES)]
 TEXT = [(b"", 2)]
 LINE = [*TEXT, (NOT_UTF8, 2), (TWO_LINES, 2), (b"\x1b[2J", 2)]
-MACHINE = [(b"", 2), (b".", 2), (b"a/b", 2), (b"nosuch", 1), (NOT_UTF8, 1), (b"x" * 300, 1)]
-FILE = [*TEXT, (b".", 1), (b"nosuch", 1), (b"file/x", 1), (NOT_UTF8, 1)]
+MACHINE = [(b"", 2), (b".", 2), (b"a/b", 2), (b"nosuch", 1), (NOT_UTF8, 1), (TWO_LINES, 1),
+           (b"x" * 300, 1)]
+FILE = [*TEXT, (b".", 1), (b"nosuch", 1), (b"file/x", 1), (NOT_UTF8, 1), (TWO_LINES, 1)]
 SOCKET = [*FILE, (b"file", 1), (b"x" * 200, 1)]
-LAYOUT = [*TEXT, (b"nosuch", 1), (b"../x", 1), (NOT_UTF8, 1)]
+LAYOUT = [*TEXT, (b"nosuch", 1), (b"../x", 1), (NOT_UTF8, 1), (TWO_LINES, 1)]
 
 MACHINE_OPTIONS = {"--socket": SOCKET, "--name": MACHINE}
 SCREEN_OPTIONS = {**MACHINE_OPTIONS, "--scanout": NUMBER}

@@ -3,6 +3,7 @@
 #include "oriel/command.h"
 
 #include "common/parse.h"
+#include "common/typed.h"
 #include "common/utf8.h"
 #include "oriel/common_options.h"
 #include "oriel/input/keymap.h"
@@ -91,13 +92,14 @@ static const struct common_syntax syntax = {
 
 /** Say why the keymap cannot be had. Returns the exit status. */
 static int fail_keymap(const struct options *options, int err) {
-	char line[128];
+	char typed[TYPED_SIZE], line[TYPED_SIZE + 32];
 	if (err == -EOPNOTSUPP) {
 		fprintf(stderr, "%s: this build cannot: it was made without xkbcommon\n", command);
 		return STATUS_FAILED;
 	}
 	if (err == -ENOENT) {
-		snprintf(line, sizeof(line), "--keymap: there is no '%.64s'", options->keymap);
+		snprintf(line, sizeof(line), "--keymap: there is no '%s'",
+				typed_copy(options->keymap, typed));
 		(void)arguments_fail(command, NULL, line);
 		return STATUS_USAGE;
 	}

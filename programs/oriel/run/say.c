@@ -3,6 +3,7 @@
 #include "oriel/run/say.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,16 +12,20 @@
 
 #define PATIENCE_S 2u
 
+/** Room for a path and what is said of it. */
+#define LINE_SIZE (PATH_MAX + 512)
+
 /** A signal handler is given no argument of ours. */
 static char waiting_line[256];
 
 void say(const char *format, ...) {
+	char line[LINE_SIZE];
 	va_list arguments;
 	va_start(arguments, format);
-	fputs("oriel run: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
+	say_clean(line); // paths may have anything in them
+	fprintf(stderr, "oriel run: %s\n", line);
 }
 
 static void handle_alarm(int number) {
