@@ -3,6 +3,7 @@
 #include "oriel/command.h"
 
 #include "base/compiler.h"
+#include "common/typed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,8 @@ int main(int argc, char **argv) {
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	}
-	fprintf(stderr, "oriel: no sub-command '%s'; 'oriel --help' lists them\n", argv[1]);
+	char typed[TYPED_SIZE];
+	fprintf(stderr, "oriel: no sub-command '%s'; 'oriel --help' lists them\n",
+			typed_copy(argv[1], typed));
 	return STATUS_USAGE;
 }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "common/parse.h"
+#include "common/typed.h"
 #include "oriel/common_options.h"
 #include "oriel/output.h"
 #include "oriel/png_writer.h"
@@ -75,7 +76,7 @@ static int handle_option(void *user, int option) {
 
 static int take_words(void *user, int n, char **words) {
 	struct options *options = user;
-	if (n != 1) {
+	if (n != 1 || words[0][0] == '\0') {
 		return arguments_fail(command, NULL, "one file to write to is needed");
 	}
 	options->out = words[0];
@@ -108,7 +109,9 @@ static int write_picture(const struct options *options,
 	if (err == -EOPNOTSUPP) {
 		fputs("oriel shot: built without libpng, so it cannot write pictures\n", stderr);
 	} else if (err < 0) {
-		fprintf(stderr, "oriel shot: %s: %s\n", options->out, strerror(-err));
+		char typed[TYPED_SIZE];
+		fprintf(stderr, "oriel shot: %s: %s\n", typed_copy(options->out, typed),
+				strerror(-err));
 	}
 	return err;
 }

@@ -157,6 +157,18 @@ class Options(Case):
                         self.assert_refused(command, [word], 2, f"{said}: not an option;")
 
 
+    def test_sub_commands_that_are_none(self):
+        for word, said in (("nosuch", "nosuch"), ("", ""), (b"a\nb\xff", "a?b?")):
+            status, _, err = self.run_command("oriel", word)
+            self.assertEqual((status, err.decode()), (
+                2, f"oriel: no sub-command '{said}'; 'oriel --help' lists them\n"))
+
+    def test_a_picture_needs_a_file(self):
+        for words in ([], [""], ["a", "b"]):
+            self.assert_refused("oriel shot", ["--socket=nosuch", *words], 2,
+                                "one file to write to is needed;")
+
+
 class Sockets(Case):
     def setUp(self):
         super().setUp()
