@@ -23,10 +23,14 @@ void oriel_fd_input_finish(struct oriel_fd_input *in) {
 	}
 }
 
-/** Keep the descriptors of a control message. Those that do not fit are closed: -EPROTO. */
-static int keep_fds(struct oriel_fd_input *in, struct cmsghdr *control) {
+/**
+ * Keep the descriptors of a control message, and add their number to *n_came. Those that do not fit
+ * are closed: -EPROTO.
+ */
+static int keep_fds(struct oriel_fd_input *in, struct cmsghdr *control, size_t *n_came) {
 	int err = 0;
-	size_t n = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	const size_t n = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	*n_came += n;
 	for (size_t i = 0; i < n; i++) {
 		int fd;
 		memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(fd));
@@ -74,14 +78,16 @@ int oriel_fd_input_receive_at_most(struct oriel_fd_input *in, int socket, size_t
 		return err == -EWOULDBLOCK ? -EAGAIN : err == -ECONNRESET ? -ENOTCONN : err;
 	}
 	int err = 0;
+	size_t n_came = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-				keep_fds(in, c) < 0) {
+				keep_fds(in, c, &n_came) < 0) {
 			err = -EPROTO;
 		}
 	}
 	if ((msg.msg_flags & MSG_CTRUNC) != 0) {
-		err = -EPROTO;
+		// There was room for more: then this process may not have more of them open.
+		err = n_came < ORIEL_FD_STREAM_MAX_FDS ? -EMFILE : -EPROTO;
 	}
 	if (err < 0) {
 		oriel_fd_input_finish(in);

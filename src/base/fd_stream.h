@@ -46,7 +46,8 @@ void oriel_fd_input_finish(struct oriel_fd_input *in);
  * Receive once, as much as there is and has room.
  *
  * Returns 0 if something came, -EAGAIN if nothing did or there is no room, -ENOTCONN if the peer
- * has closed, -EPROTO if it sent more descriptors than may wait (all are closed then), or -errno.
+ * has closed, -EPROTO if it sent more descriptors than may wait or -EMFILE if not all could be
+ * opened here (all are closed then), or -errno.
  */
 ORIEL_MUST_CHECK
 int oriel_fd_input_receive(struct oriel_fd_input *in, int socket);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -316,6 +317,25 @@ static void test_too_many_descriptors_are_refused_and_closed(void **state) {
 	}
 }
 
+/** Not the peer's fault: few descriptors came, but this process may open fewer. */
+static void test_descriptors_that_cannot_be_opened(void **state) {
+	struct pair *pair = *state;
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (rlim_t n_free = 0; n_free <= 3; n_free++) {
+		send_many(pair->a, 3);
+		struct rlimit tight = limit;
+		tight.rlim_cur = (rlim_t)get_lowest_free_fd() + n_free;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+		int err = oriel_fd_input_receive(&pair->in, pair->b);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		CHECK(err == (n_free < 3 ? -EMFILE : 0), "%u free: %d", (unsigned int)n_free, err);
+		CHECK(pair->in.n_fds == (n_free < 3 ? 0 : 3), "%u free: %zu wait",
+				(unsigned int)n_free, pair->in.n_fds);
+		oriel_fd_input_finish(&pair->in);
+	}
+}
+
 static void test_a_peer_that_is_gone(void **state) {
 	struct pair *pair = *state;
 	queue(pair, "abc", make_file(1));
@@ -342,6 +362,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_descriptors_are_refused_and_closed,
 				setup, teardown),
+		cmocka_unit_test_setup_teardown(test_descriptors_that_cannot_be_opened, setup,
+				teardown),
 		cmocka_unit_test_setup_teardown(test_a_peer_that_is_gone, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
