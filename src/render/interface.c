@@ -49,7 +49,9 @@ static int check_cursor(const struct oriel_resource *res) {
 	if (res->blob_size < ORIEL_CURSOR_BYTES) {
 		return -EINVAL;
 	}
-	return check_backing(&res->backing);
+	int err = check_backing(&res->backing);
+	// Entries cover the blob, but a list may be empty: then it is as if there was none.
+	return err == 0 && res->backing.scatter.size < ORIEL_CURSOR_BYTES ? -EOPNOTSUPP : err;
 }
 
 void oriel_renderer_submit(struct oriel_renderer *renderer, struct oriel_render_op *op) {

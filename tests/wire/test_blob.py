@@ -89,6 +89,21 @@ class Blobs(case.WireTest):
         guest.run(gpu.command(gpu.RESOURCE_MAP_BLOB, bytes(16)), gpu.ERR_UNSPEC)
         machine.check_alive()
 
+    @proves("H-125", "H-115")
+    def test_cursor_without_pages(self):
+        """A blob of a cursor's size whose list of pages is missing, or there and empty."""
+        machine, guest = self.begin()
+        size = 64 * 64 * 4
+        place = guest.memory.put(picture.noise(64, 64, 1), 4096)
+        guest.run(gpu.create_blob(1, size, []))
+        guest.update_cursor(0, 1, 1, 1, expect=gpu.ERR_UNSPEC)
+        guest.attach(1, [])
+        guest.update_cursor(0, 1, 1, 1, expect=gpu.ERR_UNSPEC)
+        guest.detach(1)
+        guest.attach(1, [(place, size)])
+        guest.update_cursor(0, 1, 1, 1)
+        machine.check_alive()
+
     @proves("H-168", "H-174", "H-175", "H-176", "H-177", "SPEC-252")
     def test_layouts(self):
         """What of a blob can be shown: to the byte, with 64-bit sums; other planes mean nothing."""
