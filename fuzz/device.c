@@ -83,23 +83,58 @@ static uint32_t read_id(struct fuzz *f) {
 	return read_byte(f) % 6;
 }
 
-static struct gpu_command make_attach(struct fuzz *f) {
-	struct oriel_mem_entry entries[GPU_COMMAND_MAX_ENTRIES];
-	uint32_t id = read_id(f);
+static uint32_t read_entries(struct fuzz *f, struct oriel_mem_entry *entries) {
 	uint32_t n = read_byte(f) % 40;
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t base = read_byte(f) % 2 == 0 ? FAKE_GUEST_BASE : APART_GPA;
 		entries[i].gpa = base + oriel_read_u16(&f->in);
 		entries[i].length = read_byte(f) < 0x80 ? 4096 : read_number(f);
 	}
+	return n;
+}
+
+static struct gpu_command make_attach(struct fuzz *f) {
+	struct oriel_mem_entry entries[GPU_COMMAND_MAX_ENTRIES];
+	uint32_t id = read_id(f);
+	uint32_t n = read_entries(f, entries);
 	uint32_t n_told = read_byte(f) < 0xf0 ? n : read_number(f);
 	return gpu_attach(id, entries, n, n_told);
+}
+
+/** A blob, mostly of the guest's memory, and as large as its pages, or a cursor. */
+static struct gpu_command make_blob(struct fuzz *f) {
+	struct oriel_mem_entry entries[GPU_COMMAND_MAX_ENTRIES];
+	const uint8_t how = read_byte(f);
+	struct oriel_cmd_create_blob body = { .resource_id = read_id(f) };
+	const uint32_t n = read_entries(f, entries);
+	body.blob_mem = how < 0xe0 ? VIRTIO_GPU_BLOB_MEM_GUEST : how % 4;
+	body.blob_flags = how % 8;
+	body.n_entries = n;
+	body.size = how % 2 == 0 ? ORIEL_CURSOR_BYTES : 4096ull * n + how % 16 / 8;
+	return gpu_create_blob(&body, entries, n);
+}
+
+static struct gpu_command make_blob_scanout(struct fuzz *f) {
+	const uint8_t how = read_byte(f);
+	struct oriel_cmd_set_scanout_blob body = { .scanout_id = how % 3,
+		.resource_id = read_id(f) };
+	body.rect = read_rect(f);
+	body.width = how < 0x80 ? body.rect.x + body.rect.width : read_number(f);
+	body.height = how < 0x80 ? body.rect.y + body.rect.height : read_number(f);
+	body.format = how % 16 == 15 ? 0 : 2;
+	body.strides[0] = how < 0xc0 ? body.width * ORIEL_BYTES_PER_PIXEL : read_number(f);
+	body.offsets[0] = how < 0xc0 ? how / 4 : read_number(f);
+	return gpu_set_scanout_blob(&body);
 }
 
 /** One command of those that there are. Arguments are read one statement at a time. */
 static struct gpu_command make_command(struct fuzz *f) {
 	static const uint32_t formats[] = { 1, 2, 67, 134, 0 };
-	const uint8_t kind = read_byte(f) % 16;
+	const uint8_t any_kind = read_byte(f);
+	if (any_kind >= 0xd0) {
+		return any_kind % 2 == 0 ? make_blob(f) : make_blob_scanout(f);
+	}
+	const uint8_t kind = any_kind % 16;
 	const uint32_t id = read_id(f);
 	const uint32_t a = read_number(f);
 	const uint32_t b = read_number(f);
