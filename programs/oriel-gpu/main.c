@@ -42,8 +42,11 @@ enum {
 
 /** Of --max-3d-memory: as oriel_gpu_options has it. */
 #define DEFAULT_3D_MEMORY (UINT64_C(4) << 30)
-/** What a guest makes drivers keep beside its images: contexts, some 3 MiB each in software,
- * shaders, copies of what is transferred. */
+/** Of --max-contexts, too. */
+#define DEFAULT_MAX_CONTEXTS 512u
+/** What a driver in software keeps for each. */
+#define CONTEXT_BYTES (UINT64_C(3) << 20)
+/** What else a guest makes drivers keep: shaders, copies of what is transferred. */
 #define RENDER_ALLOWANCE (UINT64_C(1) << 30)
 
 struct program {
@@ -326,10 +329,33 @@ static void finish(struct program *program) {
 	oriel_loop_destroy(program->loop);
 }
 
+/** What a limit allows, if it is not said, and if there is none. */
+static uint64_t get_allowed(uint64_t limit, uint64_t by_default) {
+	return limit == 0 || limit == ORIEL_LIMIT_OFF ? by_default
+	       : limit == ORIEL_LIMIT_NONE            ? 0
+						      : limit;
+}
+
+static uint64_t add_bounded(uint64_t a, uint64_t b) {
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/**
+ * What a guest within its limits may make drivers keep, by estimate: so that it meets those first,
+ * and not the end of the renderer. Of contexts without a limit as many as there are by default.
+ */
+static uint64_t estimate_memory(const struct options *options) {
+	const uint64_t n_contexts = get_allowed(options->max_contexts, DEFAULT_MAX_CONTEXTS);
+	const uint64_t contexts = n_contexts < UINT64_MAX / CONTEXT_BYTES
+						  ? n_contexts * CONTEXT_BYTES
+						  : UINT64_MAX;
+	const uint64_t images = get_allowed(options->max_3d_memory_bytes, DEFAULT_3D_MEMORY);
+	return add_bounded(add_bounded(images, contexts), RENDER_ALLOWANCE);
+}
+
 /**
  * oriel-render's option of how much memory it may take; none at all is a byte there. If it was not
- * said, it is what the guest's images may take, and some more for what else it makes drivers keep,
- * beside what those need for themselves.
+ * said, it is what its guest may make it take, beside what drivers need for themselves.
  */
 static void describe_memory(char *text, size_t size, const struct options *options) {
 	const uint64_t max_bytes = options->max_render_memory_bytes;
@@ -340,12 +366,7 @@ static void describe_memory(char *text, size_t size, const struct options *optio
 		snprintf(text, size, "--max-memory=%" PRIu64 "B",
 				max_bytes == ORIEL_LIMIT_NONE ? 1 : max_bytes);
 	} else {
-		const uint64_t more = images == 0                  ? DEFAULT_3D_MEMORY
-				      : images == ORIEL_LIMIT_NONE ? 0
-								   : images;
-		snprintf(text, size, "--max-more-memory=%" PRIu64 "B",
-				more > UINT64_MAX - RENDER_ALLOWANCE ? UINT64_MAX
-								     : more + RENDER_ALLOWANCE);
+		snprintf(text, size, "--max-more-memory=%" PRIu64 "B", estimate_memory(options));
 	}
 }
 

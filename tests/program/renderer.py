@@ -70,12 +70,17 @@ class Renderer(daemon.Case):
         self.assertIn("--renderer=software: it cannot render", err)
 
     def test_memory_follows_images(self):
-        """Without an option of its own, it is what the guest's images may take, and 1 GiB, beside
-        what the renderer takes for itself."""
-        for option, more in ((None, 5 << 30), ("--max-3d-memory=1GiB", 2 << 30),
-                             ("--max-3d-memory=0", 1 << 30)):
-            with self.subTest(option):
-                gpu, _, renderer = self.start(*[option] if option else [])
+        """Without an option of its own, it is what the guest's images and contexts may take, and
+        1 GiB, beside what the renderer takes for itself."""
+        contexts = 512 * 3 << 20
+        for options, more in (([], (5 << 30) + contexts),
+                              (["--max-3d-memory=1GiB"], (2 << 30) + contexts),
+                              (["--max-3d-memory=0"], (1 << 30) + contexts),
+                              (["--max-contexts=0"], 5 << 30),
+                              (["--max-contexts=1024"], (5 << 30) + 2 * contexts),
+                              (["--max-contexts=off"], (5 << 30) + contexts)):
+            with self.subTest(options):
+                gpu, _, renderer = self.start(*options)
                 limit = resource.prlimit(renderer, resource.RLIMIT_DATA)[0]
                 status = pathlib.Path(f"/proc/{renderer}/status").read_text()
                 data = int(status.partition("VmData:")[2].split()[0]) << 10

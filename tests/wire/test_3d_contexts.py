@@ -209,6 +209,15 @@ class Contexts(case3d.Test3D):
             for ctx in (1, 2, 4, 5):
                 guest.ctx_destroy(ctx)
 
+    def test_all_contexts(self):
+        """As many as there may be by default do not end the renderer, and one more is refused."""
+        _, guest = self.begin()
+        for ctx in range(1, 513):
+            guest.ctx_create(ctx)
+            guest.submit(ctx, gpu3d.nop())
+        guest.ctx_create(513, expect=MEMORY)
+        guest.submit(512, gpu3d.nop())
+
     @proves("H-207", "H-208")
     def test_attach(self):
         """Twice, unattached, unknown; for 3D, 2D and blob resources alike."""
