@@ -20,9 +20,20 @@ static struct oriel_control_error describe(enum json_tokener_error error) {
 	}
 }
 
+static bool is_blank(const char *line, size_t size) {
+	while (size > 0 && line[size - 1] != '\0' && strchr(" \t\r", line[size - 1]) != NULL) {
+		size--;
+	}
+	return size == 0;
+}
+
 /** The line's one value. */
 static int parse_value(const char *line, size_t size, struct json_object **ret,
 		struct oriel_control_error *ret_error) {
+	if (is_blank(line, size)) {
+		*ret_error = (struct oriel_control_error){ "malformed", "an empty line" };
+		return -EBADMSG;
+	}
 	struct json_tokener *tokener = json_tokener_new_ex(ORIEL_CONTROL_MAX_DEPTH);
 	if (tokener == NULL) {
 		return -ENOMEM;

@@ -53,6 +53,9 @@ static void test_what_is_none(void **state) {
 		CHECK(err == -EBADMSG, "%s: %d", bad[i].name, err);
 		CHECK(strcmp(error.code, bad[i].code) == 0, "%s: %s", bad[i].name, error.code);
 		CHECK(error.text[0] != '\0', "%s", bad[i].name);
+		const bool is_empty = strspn(bad[i].line, " \t\r") == strlen(bad[i].line);
+		CHECK(is_empty == (strcmp(error.text, "an empty line") == 0), "%s: %s", bad[i].name,
+				error.text);
 		CHECK((request.id != NULL) == bad[i].has_id, "%s", bad[i].name);
 		oriel_control_request_finish(&request);
 	}

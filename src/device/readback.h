@@ -35,7 +35,7 @@ struct oriel_readback_scanout {
 
 	// A SET_SCANOUT whose picture is still being read, and what there was before it.
 	bool is_entering;
-	bool wants_fetch; // a display has asked meanwhile
+	bool wants_fetch;               // a display has asked meanwhile
 	struct oriel_resource *old_res; // held; NULL: no such thing
 	struct oriel_rect old_src;
 };

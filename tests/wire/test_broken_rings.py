@@ -301,6 +301,8 @@ class Setup(case.WireTest):
                             (1 << 64) - 16, (1 << 64) - 1):
                 with self.subTest(part=part, address=hex(address)):
                     self.try_addresses(machine, good, part, address)
+        self.assertIn("queue 0: each part of a ring must be in one region of guest memory",
+                      machine.daemon.stderr_text())
         vm.forget_rings()
         vm.start()
         machine.check_alive()

@@ -301,15 +301,14 @@ static bool refuse(struct oriel_vhost_user *session, bool is_told) {
 	if (current->i_ring < ORIEL_VHOST_MAX_QUEUES) {
 		snprintf(ring, sizeof(ring), "queue %" PRIu32 ": ", current->i_ring);
 	}
+	const char *reason = current->reason != NULL ? current->reason : strerror(-current->err);
 	if (goes_on) {
 		oriel_log_guest(&session->log, "vhost-user: %s (%" PRIu32 "): %s%s",
-				current->kind->name, current->request, ring,
-				strerror(-current->err));
+				current->kind->name, current->request, ring, reason);
 	} else {
 		oriel_log(&session->log, ORIEL_LOG_WARN,
 				"vhost-user: %s (%" PRIu32 "): %s%s; the session ends",
-				current->kind->name, current->request, ring,
-				strerror(-current->err));
+				current->kind->name, current->request, ring, reason);
 	}
 	return goes_on;
 }

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "oriel/virtio.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -189,13 +190,25 @@ static int start_ring(struct oriel_vhost_user *session, unsigned int i,
 	return 0;
 }
 
+/** Why a ring does not start, for a VMM's author. */
+static const char *explain(int err) {
+	switch (err) {
+	case -EFAULT:
+		return "each part of a ring must be in one region of guest memory";
+	case -EINVAL:
+		return "no ring has such a size, base or alignment";
+	default:
+		return strerror(-err);
+	}
+}
+
 static void fail_ring(struct oriel_vhost_user *session, unsigned int i, int err) {
 	session->rings[i].has_failed = true;
 	if (session->current.i_ring == i) {
 		session->current.err = err;
+		session->current.reason = explain(err);
 	} else {
-		oriel_log_guest(&session->log, "queue %u: cannot be started: %s", i,
-				strerror(-err));
+		oriel_log_guest(&session->log, "queue %u: cannot be started: %s", i, explain(err));
 	}
 }
 

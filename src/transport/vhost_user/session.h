@@ -89,6 +89,7 @@ struct oriel_vhost_current {
 	uint32_t request;
 	bool needs_reply;       // asked for one, if it has none of its own
 	int err;                // what came of it
+	const char *reason;     // why, if strerror() would not tell; or NULL
 	uint32_t i_ring;        // that it is about; ORIEL_VHOST_MAX_QUEUES: none
 	bool gives_memory_back; // it is answered when the device has let go of that
 
