@@ -73,7 +73,7 @@ struct oriel_gpu_options {
 
 	/** What runs 3D commands; NULL: a 2D device. It must outlive the device. */
 	struct oriel_renderer3d *renderer3d;
-	/** Contexts that a guest may have; drivers keep some MiB for each. Default 512. */
+	/** Contexts that a guest may have; drivers keep some MiB for each. Default 256. */
 	uint64_t max_contexts;
 	/** Bytes that its 3D resources may take in the renderer, by estimate. Default 4 GiB. */
 	uint64_t max_3d_memory;

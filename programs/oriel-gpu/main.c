@@ -43,9 +43,10 @@ enum {
 /** Of --max-3d-memory: as oriel_gpu_options has it. */
 #define DEFAULT_3D_MEMORY (UINT64_C(4) << 30)
 /** Of --max-contexts, too. */
-#define DEFAULT_MAX_CONTEXTS 512u
-/** What a driver in software keeps for each. */
-#define CONTEXT_BYTES (UINT64_C(3) << 20)
+#define DEFAULT_MAX_CONTEXTS 256u
+/** What a driver in software maps for each: 3 MiB with Mesa 22, 28 with Mesa 25, and uses a third.
+ */
+#define CONTEXT_BYTES (UINT64_C(32) << 20)
 /** What else a guest makes drivers keep: shaders, copies of what is transferred. */
 #define RENDER_ALLOWANCE (UINT64_C(1) << 30)
 

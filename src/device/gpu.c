@@ -32,7 +32,7 @@
 /** Resources with a dma-buf: a few for each of 16 scanouts, and less than the descriptors there
  * are. */
 #define MAX_DMABUFS 256u
-#define DEFAULT_MAX_CONTEXTS 512u
+#define DEFAULT_MAX_CONTEXTS 256u
 #define DEFAULT_MAX_3D_MEMORY (4ull * 1024 * 1024 * 1024)
 #define DEFAULT_MAX_SUBMIT_SIZE (64ull * 1024 * 1024)
 

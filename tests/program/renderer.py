@@ -72,12 +72,12 @@ class Renderer(daemon.Case):
     def test_memory_follows_images(self):
         """Without an option of its own, it is what the guest's images and contexts may take, and
         1 GiB, beside what the renderer takes for itself."""
-        contexts = 512 * 3 << 20
+        contexts = 256 * 32 << 20
         for options, more in (([], (5 << 30) + contexts),
                               (["--max-3d-memory=1GiB"], (2 << 30) + contexts),
                               (["--max-3d-memory=0"], (1 << 30) + contexts),
                               (["--max-contexts=0"], 5 << 30),
-                              (["--max-contexts=1024"], (5 << 30) + 2 * contexts),
+                              (["--max-contexts=512"], (5 << 30) + 2 * contexts),
                               (["--max-contexts=off"], (5 << 30) + contexts)):
             with self.subTest(options):
                 gpu, _, renderer = self.start(*options)

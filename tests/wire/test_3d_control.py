@@ -36,7 +36,7 @@ class Status(case3d.Test3D):
         guest.submit(7, gpu3d.nop(), expect=gpu.ERR_INVALID_CONTEXT_ID)
         status = client.status()
         limits = status["limits"]
-        self.assertEqual(limits["contexts"], {"used": 2, "peak": 3, "limit": 512})
+        self.assertEqual(limits["contexts"], {"used": 2, "peak": 3, "limit": 256})
         self.assertEqual(limits["memory_3d_bytes"]["used"], 64 * 32 * 4 + 1000)
         self.assertEqual(limits["submit_bytes"]["largest"], len(gpu3d.nop() * 25))
         self.assertEqual(limits["context_rings"]["largest"], 10)
